@@ -1,0 +1,214 @@
+"""The catalog: which products there are. Rows come from a CSV file, live in the store, and go out as CSV again."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Protocol
+
+from facings.errors import BadInput
+from facings.gtin import parse_gtin, to_gtin14
+
+COLUMNS = ("sku", "gtin", "name", "brand", "category", "size", "price", "currency")
+MAX_SKU_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class Product:
+    """One stock unit.
+
+    Args:
+        sku: Our own key; any text without line breaks, up to 128 characters.
+        gtin: 8, 12, 13 or 14 digits as text, or None.
+        name: What people call it.
+        brand: Whose it is.
+        category: What it is, one level above the SKU ("Milk"); figures are pooled by it.
+        size: As printed ("0.33 l").
+        price: In units of `currency`, or None.
+        currency: ISO 4217 code, "" when not said.
+    """
+
+    sku: str
+    gtin: str | None = None
+    name: str = ""
+    brand: str = ""
+    category: str = ""
+    size: str = ""
+    price: Decimal | None = None
+    currency: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.sku.strip() or self.sku != self.sku.strip() or not self.sku.isprintable():
+            raise BadInput(f"SKU {self.sku!r}: got an empty or unprintable key, wanted text without outer spaces.")
+        if len(self.sku) > MAX_SKU_LENGTH:
+            raise BadInput(f"SKU {self.sku[:24]!r}…: got {len(self.sku)} characters, wanted at most {MAX_SKU_LENGTH}.")
+        if self.gtin is not None and parse_gtin(self.gtin) != self.gtin:
+            raise BadInput(f"GTIN {self.gtin!r}: got separators, wanted digits alone.")
+        if self.price is not None and not (self.price.is_finite() and self.price >= 0):
+            raise BadInput(f"Price {self.price}: wanted an amount of zero or more.")
+        if not all(map(_is_storable, (self.name, self.brand, self.category, self.size))):
+            raise BadInput(f"Product {self.sku!r}: got text with zero bytes or broken characters, wanted Unicode.")
+        if self.currency and not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()):
+            raise BadInput(f"Currency {self.currency!r}: wanted a three-letter ISO 4217 code such as EUR.")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad item of a batch: where it stands and what is wrong; the rest of the batch went on."""
+
+    where: str
+    code: str
+    message: str
+
+
+class CatalogStore(Protocol):
+    """Where products are kept."""
+
+    def products(self) -> dict[str, Product]:
+        """All products by SKU, in the order of their SKUs."""
+        ...
+
+    def put_products(self, products: Iterable[Product]) -> None:
+        """Insert or replace, in one transaction: all of them or none."""
+        ...
+
+
+@dataclass(frozen=True)
+class CatalogImport:
+    """What an import did: how many products are new, changed and as they were, and which rows were refused."""
+
+    n_new: int
+    n_changed: int
+    n_same: int
+    problems: tuple[Problem, ...]
+
+
+def import_catalog(store: CatalogStore, path: Path, *, is_strict: bool = False) -> CatalogImport:
+    """Read products from a CSV file into the catalog.
+
+    The header names the columns in any order; `sku` is needed, unknown columns are refused. A column that the file
+    lacks leaves what the catalog holds for a known SKU as it is.
+
+    Args:
+        store: The catalog.
+        path: CSV, UTF-8 (with or without mark), comma, semicolon or tab.
+        is_strict: With one bad row, import none.
+
+    Raises:
+        BadInput: The file cannot be read as such a table, or `is_strict` and a row is bad.
+    """
+    known = store.products()
+    good: dict[str, Product] = {}
+    problems: list[Problem] = []
+    sku_of_gtin = {to_gtin14(p.gtin): p.sku for p in known.values() if p.gtin}
+    for line, names, row in _rows(path):
+        try:
+            product = _product(names, row, known)
+            _refuse_doubles(product, good, sku_of_gtin)
+        except BadInput as error:
+            problems.append(Problem(f"{path}:{line}", error.code, error.message))
+        else:
+            good[product.sku] = product
+            if product.gtin:
+                sku_of_gtin[to_gtin14(product.gtin)] = product.sku
+    if is_strict and problems:
+        first = problems[0]
+        raise BadInput(
+            f"{first.where}: {first.message} {len(problems)} bad rows in all; nothing was imported (--strict)."
+        )
+    changed = [product for product in good.values() if known.get(product.sku) != product]
+    store.put_products(changed)
+    n_new = len(good.keys() - known.keys())
+    return CatalogImport(n_new, len(changed) - n_new, len(good) - len(changed), tuple(problems))
+
+
+def export_catalog(store: CatalogStore) -> str:
+    """The catalog as CSV text with the columns that `import_catalog` reads."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)  # Python leaves a lone return unquoted
+    writer.writerow(COLUMNS)
+    for p in store.products().values():
+        price = "" if p.price is None else str(p.price)
+        fields = [p.sku, p.gtin or "", p.name, p.brand, p.category, p.size, price, p.currency]
+        (quoted if "\r" in "".join(fields) else writer).writerow(fields)
+    return out.getvalue()
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Line, names of the columns, fields."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: byte {error.start} is not UTF-8.", "Save the file as 'CSV UTF-8'.") from error
+    if "\x00" in text:
+        raise BadInput(f"{path}: the file holds zero bytes, so it is no CSV; wanted UTF-8 text.")
+    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+    rows = numbered_rows(path, text, delimiter)
+    _, header = next(rows, (1, []))
+    names = [name.strip().lower() for name in header]
+    unknown = [name for name in names if name not in COLUMNS]
+    if "sku" not in names or unknown or len(set(names)) < len(names):
+        raise BadInput(
+            f"{path}:1: got columns {', '.join(names) or 'none'}; wanted sku and any of {', '.join(COLUMNS)}."
+        )
+    for line, row in rows:
+        yield line, names, row
+
+
+def numbered_rows(path: Path, text: str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The rows of CSV text, each with the number of the line it begins on; empty lines are passed over.
+
+    Raises:
+        BadInput: A quote is not closed, or a field is too long to be one.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for row in reader:
+            if row:
+                yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise BadInput(f"{path}:{line}: broken CSV ({error}).", "Look for an unclosed quote.") from error
+
+
+def _product(names: Sequence[str], row: Sequence[str], known: Mapping[str, Product]) -> Product:
+    if len(row) != len(names):
+        raise BadInput(f"got a row of {len(row)} fields, wanted {len(names)} as in the header.")
+    fields = {name: value.strip() for name, value in zip(names, row, strict=True)}
+    values: dict[str, object] = dict(fields)
+    if "gtin" in fields:
+        values["gtin"] = parse_gtin(fields["gtin"]) if fields["gtin"] else None
+    if "price" in fields:
+        values["price"] = _price(fields["price"])
+    before = known.get(fields["sku"])
+    return replace(before, **values) if before else Product(**values)  # type: ignore[arg-type]
+
+
+def _is_storable(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)  # no database takes these
+
+
+def _price(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise BadInput(f"Price {text!r}: wanted a number with a point, such as 2.49.") from error
+
+
+def _refuse_doubles(product: Product, good: Mapping[str, Product], sku_of_gtin: Mapping[str, str]) -> None:
+    if product.sku in good:
+        raise BadInput(f"SKU {product.sku!r} stands twice in this file; the first row was taken.")
+    if product.gtin:
+        other = sku_of_gtin.get(to_gtin14(product.gtin), product.sku)
+        if other != product.sku:
+            raise BadInput(f"GTIN {product.gtin} belongs to SKU {other!r} already; one GTIN is one product.")

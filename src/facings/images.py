@@ -1,0 +1,285 @@
+"""Step 1 of the path: the bytes of a file in, an upright RGB photo out, or one clear reason why not.
+
+Every photo of Facings, gallery or query, is decoded here and nowhere else. Formats are an allow-list, so that
+no exotic parser is reachable from an upload. Orientation follows the EXIF tag (CIPA DC-008), color is taken to
+sRGB by the embedded ICC profile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import struct
+import threading
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, ImageCms, UnidentifiedImageError
+from PIL import Image as PillowImage
+
+from facings.errors import BadImage
+from facings.types import Image
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+MAX_MEGAPIXELS = 200.0
+MAX_FILE_MEGABYTES = 256.0
+
+_SRGB = ImageCms.createProfile("sRGB")
+_WHITE = (255, 255, 255, 255)
+_OPENED_AS = tuple(name for name in FORMATS if name != "MPO")  # Pillow opens an MPO as the JPEG that it begins with
+_SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+_TURNS = {  # EXIF orientation → what makes it upright
+    2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
+    3: PillowImage.Transpose.ROTATE_180,
+    4: PillowImage.Transpose.FLIP_TOP_BOTTOM,
+    5: PillowImage.Transpose.TRANSPOSE,
+    6: PillowImage.Transpose.ROTATE_270,
+    7: PillowImage.Transpose.TRANSVERSE,
+    8: PillowImage.Transpose.ROTATE_90,
+}
+# What Pillow's parsers raise on damaged files; anything else is a fault of ours and must surface.
+_DAMAGED = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+)
+
+
+def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are; folders give the photos below them, sorted, by suffix. Hidden ones are left out.
+
+    A path that does not exist is passed on, so that reading it reports it.
+    """
+    for path in paths:
+        if path.is_dir():
+            yield from (
+                below
+                for below in sorted(path.rglob("*"))
+                if below.suffix.lower() in SUFFIXES and not _is_hidden(below.relative_to(path)) and below.is_file()
+            )
+        else:
+            yield path
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a photo file.
+
+    Raises:
+        BadImage: It cannot be read, or is larger than `MAX_FILE_MEGABYTES`.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_MEGABYTES * 1e6:
+            raise BadImage(f"{path}: the file has {size / 1e6:.0f} MB, the limit is {MAX_FILE_MEGABYTES:.0f} MB.")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadImage(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except ValueError as error:  # a zero byte in the name
+        raise BadImage(f"{str(path)!r}: cannot be read ({error}).") from error
+
+
+def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS) -> Image:
+    """Decode a photo safely.
+
+    Gray of more than 8 bits is scaled to 8, transparency is laid on white, of several frames the first is used, CMYK
+    and wide-gamut color are converted by their ICC profile. EXIF or a profile that cannot be read is left aside.
+
+    Args:
+        data: The file's bytes.
+        source: Name for messages.
+        max_megapixels: Refuse larger pictures before any pixel is decoded (decompression bombs).
+
+    Returns:
+        The upright photo, uint8 (H, W, 3) RGB.
+
+    Raises:
+        BadImage: Empty, truncated, not an image, of a format not read here, or too large.
+    """
+    if not data:
+        raise BadImage(f"{source}: the file is empty; wanted a photo.")
+    _lift_ceiling(max_megapixels)
+    try:
+        with _quiet(), PillowImage.open(io.BytesIO(data), formats=_OPENED_AS) as opened:
+            _check_size(opened, source, max_megapixels)
+            return _upright_rgb(opened, data, source)
+    except UnidentifiedImageError as error:
+        raise BadImage(f"{source}: {_describe_unread(data)}; wanted one of {', '.join(FORMATS)}.") from error
+    except PillowImage.DecompressionBombError as error:
+        raise BadImage(f"{source}: the picture is too large ({error}).") from error
+    except _DAMAGED as error:
+        raise BadImage(
+            f"{source}: the picture is damaged or cut short ({error}).", "Take or export it again."
+        ) from error
+
+
+def _lift_ceiling(max_megapixels: float) -> None:
+    """Pillow refuses pictures of more than twice its own limit, whatever ours is; raised to ours, never lowered."""
+    ceiling = PillowImage.MAX_IMAGE_PIXELS
+    if ceiling is not None and 2 * ceiling < max_megapixels * 1e6:
+        PillowImage.MAX_IMAGE_PIXELS = math.ceil(max_megapixels * 1e6 / 2)
+
+
+class _Silence:
+    """How many threads decode, and the one scope in which warnings are silent meanwhile."""
+
+    lock = threading.Lock()
+    n_inside = 0
+    scope: warnings.catch_warnings[None]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings from Pillow, which warns of odd EXIF and of size.
+
+    `catch_warnings` swaps a list that all threads share: used by two at once, it could leave the process silent.
+    """
+    with _Silence.lock:
+        if not _Silence.n_inside:
+            _Silence.scope = warnings.catch_warnings(action="ignore")
+            _Silence.scope.__enter__()
+        _Silence.n_inside += 1
+    try:
+        yield
+    finally:
+        with _Silence.lock:
+            _Silence.n_inside -= 1
+            if not _Silence.n_inside:
+                _Silence.scope.__exit__(None, None, None)
+
+
+def _check_size(opened: PillowImage.Image, source: str, max_megapixels: float) -> None:
+    width, height = opened.size
+    if width * height > max_megapixels * 1e6:
+        raise BadImage(
+            f"{source}: {width}×{height} px are {width * height / 1e6:.0f} megapixels, "
+            f"the limit is {max_megapixels:g}.",
+            "Scale the photo down, or raise max_megapixels.",
+        )
+
+
+def _upright_rgb(opened: PillowImage.Image, data: bytes, source: str) -> Image:
+    notes = []
+    n_frames = getattr(opened, "n_frames", 1)
+    if n_frames > 1 and opened.format != "MPO":  # the further frames of an MPO are previews of the same shot
+        notes.append(f"{n_frames} frames or pages: the first one was used")
+    opened.load()
+    taken_at = _taken_at(opened)
+    rgb, conversion = _to_srgb(_turned(opened))
+    if conversion:
+        notes.append(conversion)
+    return Image(
+        pixels=np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8)),
+        photo_id=hashlib.sha256(data).hexdigest(),
+        source=source,
+        taken_at=taken_at,
+        notes=tuple(notes),
+    )
+
+
+def _turned(picture: PillowImage.Image) -> PillowImage.Image:
+    """The picture upright by its EXIF orientation; one that cannot be read is none."""
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    except _DAMAGED:
+        return picture
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _to_srgb(picture: PillowImage.Image) -> tuple[PillowImage.Image, str]:
+    """The picture in RGB, and what was done to it in words ("" for nothing worth saying)."""
+    if picture.mode in _SIXTEEN_BIT_MODES or picture.mode in {"I", "F"}:
+        return _from_deep_gray(picture)
+    profile = picture.info.get("icc_profile")
+    note = ""
+    if picture.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in picture.info:
+        overlay = picture.convert("RGBA")
+        if overlay.getchannel("A").getextrema() != (255, 255):
+            note = "transparent parts were laid on white"
+        background = PillowImage.new("RGBA", picture.size, _WHITE)
+        picture = PillowImage.alpha_composite(background, overlay).convert("RGB")
+    elif picture.mode not in {"RGB", "CMYK", "L", "LAB"}:
+        picture = picture.convert("RGB")
+    converted = _by_profile(picture, profile) if profile else None
+    return converted or picture.convert("RGB"), note
+
+
+def _from_deep_gray(picture: PillowImage.Image) -> tuple[PillowImage.Image, str]:
+    """16 bits have a known white, 65535; whole numbers and floats have none, so the brightest pixel tells it."""
+    values = np.asarray(picture, dtype=np.float64)
+    largest = float(values.max())
+    if not np.isfinite(values).all():
+        raise ValueError("gray values that are not finite")
+    if picture.mode in _SIXTEEN_BIT_MODES:
+        white = 65535.0
+    elif picture.mode == "F" and largest <= 1:
+        white = 1.0
+    else:
+        white = 255.0 if largest <= 255 else 65535.0 if largest <= 65535 else largest
+    gray = np.clip(np.round(values * (255 / white)), 0, 255).astype(np.uint8)
+    return PillowImage.fromarray(gray).convert("RGB"), "gray of more than 8 bits was scaled to 8"
+
+
+def _by_profile(picture: PillowImage.Image, profile: bytes) -> PillowImage.Image | None:
+    """Color by the ICC profile; None where the profile is sRGB already, broken or of another color model."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return None
+        return ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, *_DAMAGED):
+        return None
+
+
+def _taken_at(picture: PillowImage.Image) -> datetime | None:
+    """EXIF DateTimeOriginal as aware time; the offset tag where there is one, else the value is read as UTC."""
+    try:
+        tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
+        text = str(tags.get(ExifTags.Base.DateTimeOriginal, ""))
+        offset = str(tags.get(ExifTags.Base.OffsetTimeOriginal, ""))
+        naive = datetime.strptime(text.strip("\x00 "), "%Y:%m:%d %H:%M:%S")
+        moment = naive.replace(tzinfo=_zone(offset.strip("\x00 ")))
+        moment.astimezone(UTC)  # a moment that UTC cannot express is none
+    except _DAMAGED:
+        return None
+    return moment
+
+
+def _zone(offset: str) -> timezone:
+    """ "+05:30" as a zone; UTC for anything else."""
+    sign, hours, minutes = offset[:1], offset[1:3], offset[4:6]
+    if len(offset) == 6 and sign in "+-" and hours.isdecimal() and minutes.isdecimal() and int(hours) < 24:
+        ahead = timedelta(hours=int(hours), minutes=int(minutes))
+        return timezone(ahead if sign == "+" else -ahead)
+    return UTC
+
+
+def _describe_unread(data: bytes) -> str:
+    """What an unread file seems to be, for the message."""
+    if data[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1"}:
+        return "this is a HEIC photo, which is not read here (set the phone to 'most compatible', or export as JPEG)"
+    if data[4:12] == b"ftypavif":
+        return "this is an AVIF picture, which is not read here"
+    if data[:4] == b"%PDF":
+        return "this is a PDF"
+    if data[:2] == b"PK":
+        return "this is a ZIP archive or an office document"
+    if data.lstrip()[:1] == b"<":
+        return "this is text (HTML, XML or SVG)"
+    return f"not a picture (it starts with {data[:8]!r})"

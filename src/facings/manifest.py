@@ -1,0 +1,179 @@
+"""Labelled photos: which file shows which product. Galleries, evaluations and trainings all read them here.
+
+Three forms are understood:
+- a folder: each directory below it that holds photos is one product, its name the label, its parent the category;
+- a CSV file with the columns `photo,sku` and, if wanted, `category,x1,y1,x2,y2` (pixels of the upright photo);
+- a list in the Grocery Store layout: `path, fine id, coarse id` a line, with `classes.csv` beside it.
+Paths inside a file are relative to the file.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facings.catalog import Problem, numbered_rows
+from facings.errors import BadInput
+from facings.images import find_photos
+
+BOX_COLUMNS = ("x1", "y1", "x2", "y2")
+
+
+@dataclass(frozen=True)
+class LabelledPhoto:
+    """One photo of one product.
+
+    Args:
+        path: The file.
+        label: The product: a SKU, or what the catalog resolves to one.
+        category: One level above it, "" when not said.
+        box: x1, y1, x2, y2 in pixels of the upright photo; None for the whole photo.
+    """
+
+    path: Path
+    label: str
+    category: str = ""
+    box: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Labelled photos in the order of their source, and the entries that could not be understood."""
+
+    photos: tuple[LabelledPhoto, ...]
+    problems: tuple[Problem, ...]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Labelled photos from a folder, a CSV file or a Grocery Store list.
+
+    Raises:
+        BadInput: The source does not exist, is of none of the three forms, or holds no photo at all.
+    """
+    if path.is_dir():
+        manifest = _from_folder(path)
+        wanted = "a directory of photos for each product"
+    elif path.suffix.lower() == ".txt":
+        manifest = _from_grocery_list(path)
+        wanted = "lines of 'path, fine id, coarse id'"
+    else:
+        manifest = _from_csv(path)
+        wanted = "rows of photo,sku"
+    if not manifest.photos:
+        why = (
+            f" First problem: {manifest.problems[0].where}: {manifest.problems[0].message}" if manifest.problems else ""
+        )
+        raise BadInput(f"{path}: found no labelled photo, wanted {wanted}.{why}")
+    return manifest
+
+
+def _from_folder(root: Path) -> Manifest:
+    photos: list[LabelledPhoto] = []
+    problems: list[Problem] = []
+    directory_of: dict[str, Path] = {}
+    for directory in _folders(root, problems):
+        files = [path for path in find_photos([directory]) if path.parent == directory]
+        if not files:
+            continue
+        label = directory.resolve().name
+        first = directory_of.setdefault(label.casefold(), directory)
+        if first != directory:
+            message = f"the name {label!r} is taken by {first} (upper and lower case count as the same)."
+            problems.append(Problem(str(directory), "bad_input", message + " Rename one; its photos were left out."))
+            continue
+        category = "" if root in {directory, directory.parent} else directory.parent.name
+        photos.extend(LabelledPhoto(file, label, category) for file in files)
+    return Manifest(tuple(photos), tuple(problems))
+
+
+def _folders(root: Path, problems: list[Problem]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), "bad_input", f"cannot be read ({error.strerror})."))
+
+    for directory, below, _ in os.walk(root, onerror=unreadable):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield Path(directory)
+
+
+def _from_csv(path: Path) -> Manifest:
+    text = _read_text(path)
+    rows = numbered_rows(path, text)
+    _, columns = next(rows, (1, []))
+    if not {"photo", "sku"} <= set(columns) or len(set(columns)) < len(columns):
+        raise BadInput(f"{path}:1: got columns {', '.join(columns) or 'none'}, wanted photo,sku, each once.")
+    photos: list[LabelledPhoto] = []
+    problems: list[Problem] = []
+    for line, row in rows:
+        try:
+            photos.append(_labelled(path.parent, columns, row))
+        except BadInput as error:
+            problems.append(Problem(f"{path}:{line}", error.code, error.message))
+    return Manifest(tuple(photos), tuple(problems))
+
+
+def _labelled(folder: Path, columns: Sequence[str], row: Sequence[str]) -> LabelledPhoto:
+    if len(row) != len(columns):
+        raise BadInput(f"got a row of {len(row)} fields, wanted {len(columns)} as in the header.")
+    fields = {name: value.strip() for name, value in zip(columns, row, strict=True)}
+    name, label = fields["photo"], fields["sku"]
+    if not name or not label:
+        raise BadInput(f"got photo {name!r} and sku {label!r}, wanted both.")
+    corners = [fields.get(column, "") for column in BOX_COLUMNS]
+    return LabelledPhoto(folder / name, label, fields.get("category", ""), parse_box(corners))
+
+
+def parse_box(corners: list[str]) -> tuple[float, float, float, float] | None:
+    """Four texts x1, y1, x2, y2 as a box in pixels; None when all are empty.
+
+    Raises:
+        BadInput: Not four numbers, or no box.
+    """
+    if not any(corners):
+        return None
+    try:
+        x1, y1, x2, y2 = map(float, corners)
+    except ValueError as error:
+        raise BadInput(f"got box {','.join(corners)}, wanted four numbers x1,y1,x2,y2.") from error
+    if not (0 <= x1 < x2 < math.inf and 0 <= y1 < y2 < math.inf):
+        raise BadInput(f"got box {','.join(corners)}, wanted 0 <= x1 < x2 and 0 <= y1 < y2, in pixels.")
+    return x1, y1, x2, y2
+
+
+def _from_grocery_list(path: Path) -> Manifest:
+    names = _grocery_names(path.with_name("classes.csv"))
+    photos: list[LabelledPhoto] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        parts = [part.strip() for part in line.rsplit(",", 2)]
+        if len(parts) != 3 or tuple(parts[1:]) not in names:
+            message = f"got {line!r}, wanted 'path, fine id, coarse id' with ids that classes.csv holds together."
+            problems.append(Problem(f"{path}:{number}", "bad_input", message))
+            continue
+        label, category = names[parts[1], parts[2]]
+        photos.append(LabelledPhoto(path.parent / parts[0], label, category))
+    return Manifest(tuple(photos), tuple(problems))
+
+
+def _grocery_names(path: Path) -> dict[tuple[str, str], tuple[str, str]]:
+    """(fine id, coarse id) → (fine name, coarse name)."""
+    rows = [row for _, row in numbered_rows(path, _read_text(path))][1:]
+    short = [row for row in rows if len(row) < 4]
+    if short:
+        raise BadInput(
+            f"{path}: got a row of {len(short[0])} fields, wanted fine name, fine id, coarse name, coarse id."
+        )
+    return {(row[1].strip(), row[3].strip()): (row[0].strip(), row[2].strip()) for row in rows}
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: byte {error.start} is not UTF-8.", "Save the file as UTF-8.") from error
