@@ -121,12 +121,11 @@ def match(
     """
     if not len(queries):
         return ()
-    n_products = len(set(sku_of.values()))
     n_fetched = 4 * k
     while True:
         ids, cosines = index.search(queries.rows, n_fetched)
         found = [_by_product(*row, sku_of, k) for row in zip(ids, cosines, strict=True)]
-        if n_fetched >= len(index) or min(map(len, found)) >= min(k, n_products):
+        if n_fetched >= len(index) or min(map(len, found)) == k:
             return tuple(found)
         n_fetched *= 4
 

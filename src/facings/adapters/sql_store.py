@@ -1,0 +1,447 @@
+"""The store on a SQL database by SQLAlchemy: catalog, gallery and record, with the photos in a folder beside it.
+
+SQLite in WAL mode by default; PostgreSQL by its URL. Each public method is one transaction that sees one state of the
+store.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from facings.adapters import sql_schema as t
+from facings.adapters.photo_files import PhotoFiles
+from facings.catalog import Product
+from facings.embed import Embedder
+from facings.errors import BadInput, StoreFailed
+from facings.gallery import Box, GalleryChanges, NewReference, Reference
+from facings.types import Candidate, Decision, Reading, Recognition, stack_rows
+
+BUSY_TIMEOUT_S = 30.0
+_DATABASE_FILE, _PHOTO_FOLDER = "facings.db", "photos"
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class SqlStore:
+    """Everything Facings keeps. Use `init_store` to make one and `open_store` to use it.
+
+    Args:
+        engine: The database.
+        photos: The folder of photos.
+    """
+
+    def __init__(self, engine: Engine, photos: PhotoFiles) -> None:
+        self._engine = engine
+        self._photos = photos
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self._engine.dispose()
+
+    # Catalog
+
+    def products(self) -> dict[str, Product]:
+        """See `catalog.CatalogStore`."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(t.product)).mappings()
+            found = [_product(row) for row in rows]
+        return {p.sku: p for p in sorted(found, key=lambda p: p.sku)}  # by character, whatever the database collates by
+
+    def put_products(self, products: Iterable[Product]) -> None:
+        """See `catalog.CatalogStore`."""
+        with self._transaction(is_write=True) as connection:
+            _put_products(connection, products)
+
+    # Photos
+
+    def put_photo(self, photo_id: str, data: bytes) -> None:
+        """See `gallery.GalleryStore`."""
+        self._photos.put(photo_id, data)
+
+    def get_photo(self, photo_id: str) -> bytes:
+        """See `gallery.GalleryStore`."""
+        return self._photos.get(photo_id)
+
+    def has_photo(self, photo_id: str) -> bool:
+        """Whether a photo is kept, without reading it."""
+        return self._photos.has(photo_id)
+
+    # Gallery
+
+    def spaces(self) -> dict[str, str]:
+        """See `gallery.GalleryStore`."""
+        live = select(t.reference.c.space_id).where(t.reference.c.removed_version.is_(None)).distinct()
+        with self._transaction() as connection:
+            query = select(t.embedding_space).where(t.embedding_space.c.space_id.in_(live))
+            return {row.space_id: row.model for row in connection.execute(query)}
+
+    def add_references(
+        self, new: Sequence[NewReference], *, embedder: Embedder, model: str, products: Sequence[Product]
+    ) -> int:
+        """See `gallery.GalleryStore`."""
+        space_id = embedder.space_id
+        with self._transaction(is_write=True) as connection:
+            version = _next_version(connection, "add", len(new))
+            space = {"space_id": space_id, "model": model, "card": embedder.card.to_json()}
+            connection.execute(_insert(connection)(t.embedding_space).values(space).on_conflict_do_nothing())
+            known = set(connection.scalars(select(t.product.c.sku)))
+            _put_products(connection, (p for p in products if p.sku not in known))
+            connection.execute(
+                t.reference.insert(),
+                [
+                    {
+                        "sku": r.sku,
+                        "photo_id": r.photo_id,
+                        "box": "" if r.box is None else json.dumps(r.box),
+                        "source": _plain(r.source),
+                        "look": f"{r.look:016x}",
+                        "space_id": space_id,
+                        "vector": r.row.astype("<f4").tobytes(),
+                        "added_version": version,
+                    }
+                    for r in new
+                ],
+            )
+            return version
+
+    def remove_references(self, reference_ids: Sequence[int]) -> int:
+        """See `gallery.GalleryStore`."""
+        live = t.reference.c.reference_id.in_(reference_ids) & t.reference.c.removed_version.is_(None)
+        with self._transaction(is_write=True) as connection:
+            version = _next_version(connection, "remove", len(reference_ids))
+            change = t.reference.update().where(live).values(removed_version=version, vector=None)
+            n_removed = connection.execute(change).rowcount
+            if n_removed != len(set(reference_ids)):
+                raise BadInput(
+                    f"Gallery: {len(reference_ids)} references to remove, but {n_removed} of them are there."
+                )
+            return version
+
+    def references(self) -> list[Reference]:
+        """See `gallery.GalleryStore`."""
+        columns = [c for c in t.reference.c if c.name not in {"vector", "added_version", "removed_version"}]
+        query = select(*columns).where(t.reference.c.removed_version.is_(None)).order_by(t.reference.c.reference_id)
+        with self._transaction() as connection:
+            return [_reference(row) for row in connection.execute(query).mappings()]
+
+    def gallery_version(self) -> int:
+        """See `gallery.GalleryStore`."""
+        with self._transaction() as connection:
+            return _version(connection)
+
+    def changes_since(self, version: int, space_id: str, dim: int) -> GalleryChanges:
+        """See `gallery.GalleryStore`."""
+        r = t.reference.c
+        with self._transaction() as connection:
+            now = _version(connection)
+            here = (r.space_id == space_id) & (r.added_version <= now)
+            came = select(r.reference_id, r.sku, r.vector).where(
+                here, r.added_version > version, r.removed_version.is_(None)
+            )
+            went = select(r.reference_id).where(here, r.added_version <= version, r.removed_version > version)
+            added = connection.execute(came.order_by(r.reference_id)).all()
+            removed = connection.scalars(went).all()
+        rows = [np.frombuffer(row.vector, "<f4") for row in added]
+        wrong = next((row for row in rows if row.shape != (dim,)), None)
+        if wrong is not None:
+            raise StoreFailed(f"Gallery: got a vector of {len(wrong)} numbers, wanted {dim}; the store is damaged.")
+        return GalleryChanges(
+            version=now,
+            ids=np.array([row.reference_id for row in added], np.int64),
+            skus=tuple(row.sku for row in added),
+            rows=stack_rows(rows, dim),
+            removed=np.array(removed, np.int64),
+        )
+
+    # Record
+
+    def append_reading(self, reading: Reading, fingerprint: str) -> bool:
+        """See `record.ReadingStore`."""
+        line = {
+            "fingerprint": fingerprint,
+            "photo_id": reading.photo_id,
+            "photo": _plain(reading.photo),
+            "width": reading.width,
+            "height": reading.height,
+            "seen_at": _to_text(reading.seen_at),
+            "recorded_at": _to_text(datetime.now(UTC)),
+            "place": reading.place,
+            "detector": reading.detector,
+            "space_id": reading.space_id,
+            "gallery_version": reading.gallery_version,
+            "notes": json.dumps(reading.notes),
+        }
+        with self._transaction(is_write=True) as connection:
+            insert = _insert(connection)(t.reading).values(line).on_conflict_do_nothing()
+            reading_id = connection.scalar(insert.returning(t.reading.c.reading_id))
+            if reading_id is None:
+                return False
+            lines = [_observation_line(reading_id, r) for r in reading.recognitions]
+            if lines:
+                connection.execute(t.observation.insert(), lines)
+            return True
+
+    def readings(self, *, latest_only: bool = True) -> list[Reading]:
+        """See `record.ReadingStore`."""
+        query = select(t.reading).order_by(t.reading.c.seen_at, t.reading.c.reading_id)
+        if latest_only:
+            place = (t.reading.c.photo_id, t.reading.c.place)
+            query = query.where(t.reading.c.reading_id.in_(select(func.max(t.reading.c.reading_id)).group_by(*place)))
+        with self._transaction() as connection:
+            lines = connection.execute(query).mappings().all()
+            boxes: dict[int, list[Recognition]] = {line["reading_id"]: [] for line in lines}
+            for row in connection.execute(select(t.observation).order_by(t.observation.c.observation_id)).mappings():
+                if row["reading_id"] in boxes:
+                    boxes[row["reading_id"]].append(_recognition(row))
+        return [_reading(line, tuple(boxes[line["reading_id"]])) for line in lines]
+
+    # Health
+
+    def health(self) -> dict[str, str]:
+        """What `facings doctor` shows of the store; runs SQLite's own integrity check.
+
+        Raises:
+            StoreFailed: The database says it is damaged.
+        """
+        with self._transaction() as connection:
+            if self._engine.dialect.name == "sqlite":
+                verdict = str(connection.scalar(text("PRAGMA integrity_check")))
+                if verdict != "ok":
+                    raise StoreFailed(f"The database is damaged: {verdict}.", "Restore it from a backup.")
+            counts = {
+                "products": connection.scalar(select(func.count()).select_from(t.product)),
+                "references": connection.scalar(
+                    select(func.count()).select_from(t.reference).where(t.reference.c.removed_version.is_(None))
+                ),
+                "readings": connection.scalar(select(func.count()).select_from(t.reading)),
+                "observations": connection.scalar(select(func.count()).select_from(t.observation)),
+                "gallery version": _version(connection),
+            }
+        return {name: str(count) for name, count in counts.items()}
+
+    @contextmanager
+    def _transaction(self, *, is_write: bool = False) -> Iterator[Connection]:
+        try:
+            with self._engine.execution_options(is_write=is_write).begin() as connection:
+                if not is_write and connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # as SQLite reads
+                yield connection
+        except DBAPIError as error:
+            raise _store_failed(error) from error
+
+
+def init_store(location: str, photos: Path | None = None) -> SqlStore:
+    """Make a store, or bring one of an earlier version up to date.
+
+    Args:
+        location: A directory, or a database URL.
+        photos: Folder of the photos; needed with a URL, else a folder inside the directory.
+
+    Raises:
+        StoreFailed: The place cannot be written or is no store.
+    """
+    from alembic.util import CommandError
+
+    from facings.adapters.sql_migrate import migrate
+
+    engine, photo_files = _connect(location, photos, is_new=True)
+    try:
+        with engine.execution_options(is_write=True).begin() as connection:
+            migrate(connection)
+    except CommandError as error:
+        engine.dispose()
+        raise StoreFailed(
+            f"{_shown(location)}: its tables are of a version that this Facings does not know ({error}).",
+            "Update Facings, or name another place.",
+        ) from error
+    except (SQLAlchemyError, OSError) as error:
+        engine.dispose()
+        raise _store_failed(error) from error
+    return SqlStore(engine, photo_files)
+
+
+def open_store(location: str, photos: Path | None = None) -> SqlStore:
+    """Open a store.
+
+    Args:
+        location: A directory, or a database URL.
+        photos: Folder of the photos; needed with a URL, else a folder inside the directory.
+
+    Raises:
+        StoreFailed: There is no store, or it is of another version.
+    """
+    engine, photo_files = _connect(location, photos, is_new=False)
+    try:
+        with engine.connect() as connection:
+            has_tables = inspect(connection).has_table("alembic_version")
+            revision = connection.scalar(text("SELECT version_num FROM alembic_version")) if has_tables else None
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise _store_failed(error) from error
+    if revision != t.REVISION:
+        engine.dispose()
+        found = f"tables of version {revision}" if revision else "a database without the tables of a store"
+        where = _shown(location)
+        raise StoreFailed(f"{where}: found {found}, wanted version {t.REVISION}.", f"Run: facings init {where}")
+    return SqlStore(engine, photo_files)
+
+
+def _connect(location: str, photos: Path | None, *, is_new: bool) -> tuple[Engine, PhotoFiles]:
+    if "://" in location:
+        if photos is None:
+            raise StoreFailed(f"{_shown(location)}: a database URL needs a folder for photos.", "Set FACINGS_PHOTOS.")
+        return _engine(location), PhotoFiles(photos)
+    directory = Path(location)
+    database = directory / _DATABASE_FILE
+    if is_new:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreFailed(f"{location}: cannot be made ({error.strerror or error}).") from error
+    elif not database.is_file():
+        raise StoreFailed(f"{location}: there is no store here.", f"Make one with: facings init {location}")
+    return _engine(URL.create("sqlite", database=str(database))), PhotoFiles(photos or directory / _PHOTO_FOLDER)
+
+
+def _shown(location: str) -> str:
+    """A location as messages may show it: without the password of a URL."""
+    try:
+        return make_url(location).render_as_string() if "://" in location else location
+    except (SQLAlchemyError, ValueError):
+        return location.split("://", maxsplit=1)[0] + "://…"
+
+
+def _engine(url: str | URL) -> Engine:
+    try:
+        engine = create_engine(url)
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise StoreFailed(f"The database cannot be opened ({error}).") from error
+    if engine.dialect.name not in _INSERTS:
+        raise StoreFailed(f"The database is {engine.dialect.name}; wanted {' or '.join(_INSERTS)}.")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # SQLAlchemy's BEGIN is sent by the listener, not by the driver
+    connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")  # a commit survives a power cut
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once and waits for it there; taken later, SQLite would fail instead of waiting.
+    is_write = connection.get_execution_options().get("is_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+def _store_failed(error: Exception) -> StoreFailed:
+    cause = str(getattr(error, "orig", None) or error)
+    hint = {
+        "locked": "Another process is writing for a long time; try again when it has ended.",
+        "full": "Free some disk space; what was committed is safe.",
+        "malformed": "Restore the store from a backup.",
+        "not a database": "Restore the store from a backup, or name another place.",
+    }
+    return StoreFailed(f"The store failed: {cause}.", next((h for word, h in hint.items() if word in cause), ""))
+
+
+def _insert(connection: Connection) -> Any:
+    """The dialect's INSERT, which knows ON CONFLICT."""
+    return _INSERTS[connection.dialect.name]
+
+
+def _put_products(connection: Connection, products: Iterable[Product]) -> None:
+    lines = [
+        {
+            "sku": p.sku,
+            "gtin": p.gtin,
+            "name": p.name,
+            "brand": p.brand,
+            "category": p.category,
+            "size": p.size,
+            "price": None if p.price is None else str(p.price),
+            "currency": p.currency,
+        }
+        for p in products
+    ]
+    if lines:
+        insert = _insert(connection)(t.product)
+        update = {c.name: insert.excluded[c.name] for c in t.product.c if c.name != "sku"}
+        connection.execute(insert.on_conflict_do_update(index_elements=["sku"], set_=update), lines)
+
+
+def _next_version(connection: Connection, action: str, n_references: int) -> int:
+    if connection.dialect.name == "postgresql":
+        # Versions must become visible in their order, or a reader passes one by: one writer at a time, as in SQLite.
+        connection.exec_driver_sql("LOCK TABLE gallery_change IN EXCLUSIVE MODE")
+    line = {"made_at": _to_text(datetime.now(UTC)), "action": action, "n_references": n_references}
+    change = t.gallery_change.insert().values(line).returning(t.gallery_change.c.version)
+    return int(connection.execute(change).scalar_one())
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.scalar(select(func.max(t.gallery_change.c.version))) or 0)
+
+
+def _product(row: RowMapping) -> Product:
+    fields = {**row, "price": None if row["price"] is None else Decimal(row["price"])}
+    return Product(**fields)
+
+
+def _reference(row: RowMapping) -> Reference:
+    box: Box | None = tuple(json.loads(row["box"])) if row["box"] else None
+    return Reference(**{**row, "box": box, "look": int(row["look"], 16)})
+
+
+def _observation_line(reading_id: int, r: Recognition) -> dict[str, Any]:
+    x1, y1, x2, y2 = r.box
+    return {
+        "reading_id": reading_id,
+        "x1": x1,
+        "y1": y1,
+        "x2": x2,
+        "y2": y2,
+        "confidence": r.confidence,
+        "verdict": r.decision.verdict,
+        "sku": r.decision.sku,
+        "candidates": json.dumps([[c.sku, c.similarity, c.reference_id] for c in r.decision.candidates]),
+        "reasons": json.dumps(r.decision.reasons),
+    }
+
+
+def _recognition(row: RowMapping) -> Recognition:
+    candidates = tuple(Candidate(*c) for c in json.loads(row["candidates"]))
+    decision = Decision(row["verdict"], row["sku"], candidates, tuple(json.loads(row["reasons"])))
+    return Recognition((row["x1"], row["y1"], row["x2"], row["y2"]), row["confidence"], decision)
+
+
+def _reading(line: RowMapping, recognitions: tuple[Recognition, ...]) -> Reading:
+    fields = {name: value for name, value in line.items() if name != "fingerprint"}
+    for name in ("seen_at", "recorded_at"):
+        fields[name] = datetime.fromisoformat(fields[name])
+    return Reading(**{**fields, "notes": tuple(json.loads(fields["notes"]))}, recognitions=recognitions)
+
+
+def _plain(path: str) -> str:
+    """A path as text: bytes in a file name that are no UTF-8 are written as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _to_text(moment: datetime) -> str:
+    """ISO 8601 in UTC at a fixed width, so that text sorts as time does."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

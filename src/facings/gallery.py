@@ -1,0 +1,235 @@
+"""The gallery: reference photos of the products, as embeddings. It is edited while others search it.
+
+`enroll` adds to it, `verify` checks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from facings.catalog import CatalogStore, Product
+from facings.crop import cut
+from facings.embed import Embedder
+from facings.errors import BadInput, GalleryInvalid, ModelMismatch
+from facings.match import ExactIndex, VectorIndex
+from facings.near_duplicates import near_pairs
+from facings.types import FloatArray, IntArray, UInt8Array
+
+BATCH_SIZE = 32
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference photo in the gallery.
+
+    Args:
+        reference_id: Its number, never given twice.
+        sku: The product it shows.
+        photo_id: SHA-256 of the file.
+        box: Where in the photo, None for all of it.
+        source: Path it was enrolled from.
+        look: Perceptual hash of the crop.
+        space_id: Embedding space of its vector.
+    """
+
+    reference_id: int
+    sku: str
+    photo_id: str
+    box: Box | None
+    source: str
+    look: int
+    space_id: str
+
+
+@dataclass(frozen=True, eq=False)
+class NewReference:
+    """A reference photo on its way into the gallery; `row` is float32 (D,), the rest as in `Reference`."""
+
+    sku: str
+    photo_id: str
+    box: Box | None
+    source: str
+    look: int
+    row: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class GalleryChanges:
+    """What happened to the gallery of one space after some version.
+
+    Args:
+        version: The version it has now.
+        ids: int64 (N,), references that came.
+        skus: Their products.
+        rows: float32 (N, D), their vectors.
+        removed: int64 (M,), references that were there and went.
+    """
+
+    version: int
+    ids: IntArray
+    skus: tuple[str, ...]
+    rows: FloatArray
+    removed: IntArray
+
+
+class GalleryStore(CatalogStore, Protocol):
+    """Where references are kept, beside the catalog and the photos."""
+
+    def put_photo(self, photo_id: str, data: bytes) -> None:
+        """Keep a file for good under the SHA-256 of its bytes."""
+        ...
+
+    def get_photo(self, photo_id: str) -> bytes:
+        """The bytes of a kept file."""
+        ...
+
+    def spaces(self) -> dict[str, str]:
+        """Space → model, for the spaces that live references are in."""
+        ...
+
+    def add_references(
+        self, new: Sequence[NewReference], *, embedder: Embedder, model: str, products: Sequence[Product]
+    ) -> int:
+        """Add references, and the products they need, in one transaction; the new gallery version."""
+        ...
+
+    def remove_references(self, reference_ids: Sequence[int]) -> int:
+        """Remove references in one transaction; the new gallery version."""
+        ...
+
+    def references(self) -> list[Reference]:
+        """All live references by id."""
+        ...
+
+    def gallery_version(self) -> int:
+        """Grows with each change; 0 for a gallery never touched."""
+        ...
+
+    def changes_since(self, version: int, space_id: str, dim: int) -> GalleryChanges:
+        """What came and went in one space after a version, from one consistent view."""
+        ...
+
+
+def cut_box(pixels: UInt8Array, box: Box | None) -> UInt8Array:
+    """The part of a photo that a reference shows: uint8 (h, w, 3), all of it where there is no box."""
+    return pixels if box is None else cut(pixels, np.array(box, np.float32))
+
+
+class Gallery:
+    """The searchable gallery of one embedding space, kept in memory and brought up to date from the store.
+
+    Args:
+        store: Where references are kept.
+        embedder: Names the space.
+    """
+
+    def __init__(self, store: GalleryStore, embedder: Embedder) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._index: VectorIndex = ExactIndex(embedder.card.embedding_dim)
+        self._sku_of: dict[int, str] = {}
+        self._version = 0
+
+    @property
+    def version(self) -> int:
+        """Version that the last `refresh` saw."""
+        return self._version
+
+    @property
+    def index(self) -> VectorIndex:
+        """The rows, by reference id."""
+        return self._index
+
+    @property
+    def sku_of(self) -> Mapping[int, str]:
+        """Reference id → SKU."""
+        return self._sku_of
+
+    def refresh(self) -> None:
+        """Take over what other processes enrolled and removed; a few microseconds when nothing changed.
+
+        Raises:
+            GalleryInvalid: The gallery is empty.
+            ModelMismatch: It holds references, but none made by this model.
+        """
+        if self._store.gallery_version() != self._version:
+            changes = self._store.changes_since(self._version, self._embedder.space_id, self._dim)
+            self._index.remove(changes.removed)
+            for reference_id in changes.removed.tolist():
+                del self._sku_of[reference_id]
+            self._index.add(changes.ids, changes.rows)
+            self._sku_of.update(zip(changes.ids.tolist(), changes.skus, strict=True))
+            self._version = changes.version
+        if not len(self._index):
+            self._explain_empty()
+
+    @property
+    def _dim(self) -> int:
+        return self._embedder.card.embedding_dim
+
+    def _explain_empty(self) -> None:
+        spaces = self._store.spaces()
+        if spaces:
+            other, model = next(iter(spaces.items()))
+            raise ModelMismatch(
+                f"The gallery was made by model {model!r} (space {other}), "
+                f"this is {self._embedder.card.name!r} (space {self._embedder.space_id}).",
+                f"Use --model {model}, or build a gallery with this model in a store of its own.",
+            )
+        raise GalleryInvalid("The gallery is empty.", "Enroll products first: facings gallery build DIR.")
+
+
+def remove(store: GalleryStore, sku: str, photo: str | None = None) -> int:
+    """Take a product's reference photos out of the gallery; its line in the catalog stays.
+
+    Args:
+        store: Catalog and gallery.
+        sku: The product.
+        photo: Start of a photo id, or the path it was enrolled from; None for all photos of the product.
+
+    Returns:
+        How many references went.
+
+    Raises:
+        BadInput: Nothing in the gallery answers to that.
+    """
+    wanted = [
+        r.reference_id
+        for r in store.references()
+        if r.sku == sku and (photo is None or r.source == photo or (len(photo) >= 4 and r.photo_id.startswith(photo)))
+    ]
+    if not wanted:
+        which = f"photo {photo!r} of product {sku!r}" if photo else f"photo of product {sku!r}"
+        raise BadInput(f"The gallery holds no {which}.", "See facings gallery list.")
+    store.remove_references(wanted)
+    return len(wanted)
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two references that look like the same picture."""
+
+    first: Reference
+    second: Reference
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether they are the same file."""
+        return self.first.photo_id == self.second.photo_id
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether they claim different products, which is a mistake in one of them or a pair of look-alikes."""
+        return self.first.sku != self.second.sku
+
+
+def find_twins(references: Sequence[Reference]) -> list[Twins]:
+    """Pairs of references that are the same file or look like the same picture, by id."""
+    looks = [r.look for r in references]
+    return [Twins(references[i], references[j]) for i, j in near_pairs(looks, looks) if i < j]

@@ -1,0 +1,72 @@
+"""Step 7 of the path: what was decided becomes a line of the append-only record.
+
+A reading is written once: the same photo, boxes and answers at the same place change nothing. When the gallery or
+the model has changed, the same photo gives a new reading and the earlier one stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from facings.types import PhotoResult, Reading
+
+
+class ReadingStore(Protocol):
+    """Where readings are kept. There is no way to change or delete one."""
+
+    def append_reading(self, reading: Reading, fingerprint: str) -> bool:
+        """Write photo line and box lines in one transaction; False, and nothing written, if it is there already."""
+        ...
+
+    def readings(self, *, latest_only: bool = True) -> Sequence[Reading]:
+        """Readings by time seen; of several of one photo at one place only the last, or all."""
+        ...
+
+
+def record(
+    store: ReadingStore, result: PhotoResult, *, place: str, detector: str, space_id: str, gallery_version: int
+) -> bool:
+    """Append what was seen in one photo.
+
+    Returns:
+        False when exactly this is in the record already.
+    """
+    reading = Reading(
+        photo_id=result.photo_id,
+        photo=result.photo,
+        width=result.width,
+        height=result.height,
+        seen_at=(result.taken_at or datetime.now(UTC)).astimezone(UTC),
+        place=place,
+        detector=detector,
+        space_id=space_id,
+        gallery_version=gallery_version,
+        recognitions=result.recognitions,
+        notes=result.notes,
+    )
+    return store.append_reading(reading, fingerprint(reading))
+
+
+def fingerprint(reading: Reading) -> str:
+    """SHA-256 over what was seen, where, and by which means; not over when it was processed or from which path."""
+    seen = [
+        reading.photo_id,
+        reading.place,
+        reading.detector,
+        reading.space_id,
+        reading.gallery_version,
+        [
+            (
+                [round(corner, 2) for corner in r.box],
+                r.decision.verdict,
+                r.decision.sku,
+                [c.sku for c in r.decision.candidates],
+            )
+            for r in reading.recognitions
+        ],
+    ]
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()

@@ -1,0 +1,71 @@
+"""The only reader of environment and settings file. Defaults < facings.toml < environment (FACINGS_…) < flags."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from facings.errors import ConfigInvalid
+
+SETTINGS_FILE = "facings.toml"
+_PREFIX = "FACINGS_"
+
+
+class Settings(BaseSettings):
+    """All settings. Unknown keys, in the file or in the environment, are errors."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, toml_file=SETTINGS_FILE, extra="forbid", frozen=True, protected_namespaces=()
+    )
+
+    store: str = Field("facings-store", min_length=1, description="Directory or database URL of the store.")
+    photos: Path | None = Field(None, description="Folder of kept photos; needed with a database URL.")
+    model: str = Field("", description="Model directory; empty for the one the gallery was made with, else bundled.")
+    data: Path | None = Field(None, description="Folder of public data sets, for the demo and the tests.")
+    threads: int = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=256, description="Threads of every library."
+    )
+    top_k: int = Field(5, ge=1, le=100, description="Candidates a crop.")
+    min_similarity: float = Field(0.86, ge=-1, le=1, description="Below this cosine a crop is unknown.")
+    min_margin: float = Field(0.015, ge=0, le=2, description="Below this lead over the runner-up it is ambiguous.")
+    min_crop_px: int = Field(8, ge=1, description="Boxes with a shorter side are too small to be recognized.")
+    max_megapixels: float = Field(200.0, gt=0, description="Larger photos are refused.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (signature of pydantic-settings)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**flags: object) -> Settings:
+    """Settings with the flags that were given; a flag that is None was not.
+
+    Raises:
+        ConfigInvalid: A key is unknown or a value out of range.
+    """
+    unknown = [
+        name
+        for name in os.environ
+        if name.startswith(_PREFIX) and name.removeprefix(_PREFIX).lower() not in Settings.model_fields
+    ]
+    if unknown:
+        known = ", ".join(_PREFIX + name.upper() for name in Settings.model_fields)
+        raise ConfigInvalid(f"Environment: {unknown[0]} is not a setting; wanted one of {known}.")
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigInvalid(f"Setting {where}: got {first.get('input')!r}; {first['msg']}.") from error
+    except ValueError as error:
+        raise ConfigInvalid(f"{SETTINGS_FILE}: cannot be read ({error}).") from error

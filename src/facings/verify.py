@@ -1,0 +1,87 @@
+"""Checks that a gallery is what its photos say: nothing lost, nothing changed, nothing enrolled twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from facings.catalog import Problem
+from facings.embed import Embedder, embed
+from facings.errors import FacingsError, GalleryInvalid
+from facings.gallery import Gallery, GalleryStore, Reference, Twins, cut_box, find_twins
+from facings.images import MAX_MEGAPIXELS, decode
+from facings.progress import Track, untracked
+from facings.types import FloatArray
+
+MAX_APART = 0.045  # a cosine of 0.999; threads and processors differ by far less
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What is wrong with a gallery; empty lists mean it is sound."""
+
+    n_references: int
+    n_products: int
+    problems: tuple[Problem, ...]
+    twins: tuple[Twins, ...]
+    single_photo_skus: tuple[str, ...]
+
+
+def verify(
+    store: GalleryStore, *, embedder: Embedder, max_megapixels: float = MAX_MEGAPIXELS, track: Track = untracked
+) -> Verification:
+    """Embed every reference photo again and compare with what the gallery holds.
+
+    Args:
+        store: Catalog and gallery.
+        embedder: The model the gallery was made with.
+        max_megapixels: As when the photos were enrolled.
+        track: Shows progress.
+
+    Raises:
+        GalleryInvalid: The gallery is empty.
+        ModelMismatch: It was made by another model.
+    """
+    gallery = Gallery(store, embedder)
+    gallery.refresh()
+    references = store.references()
+    changes = store.changes_since(0, embedder.space_id, embedder.card.embedding_dim)
+    row_of = dict(zip(changes.ids.tolist(), changes.rows, strict=True))
+    problems = []
+    for reference in track(references, "Verifying", len(references)):
+        message = _fault(store, reference, row_of.get(reference.reference_id), embedder, max_megapixels)
+        if message:
+            where = f"reference {reference.reference_id} ({reference.sku}, {reference.source})"
+            problems.append(Problem(where, GalleryInvalid.code, message))
+    n_photos = Counter(r.sku for r in references)
+    return Verification(
+        n_references=len(references),
+        n_products=len(n_photos),
+        problems=tuple(problems),
+        twins=tuple(find_twins(references)),
+        single_photo_skus=tuple(sorted(sku for sku, n in n_photos.items() if n == 1)),
+    )
+
+
+def _fault(
+    store: GalleryStore, reference: Reference, row: FloatArray | None, embedder: Embedder, max_megapixels: float
+) -> str:
+    """What is wrong with one reference, "" for nothing."""
+    if row is None:
+        return f"its vector is missing or of another space ({reference.space_id})."
+    try:
+        data = store.get_photo(reference.photo_id)
+    except FacingsError as error:
+        return str(error)
+    if hashlib.sha256(data).hexdigest() != reference.photo_id:
+        return "its photo file was changed: the hash of its bytes is another one."
+    try:
+        image = decode(data, source=reference.source, max_megapixels=max_megapixels)
+    except FacingsError as error:
+        return str(error)
+    again = embed([cut_box(image.pixels, reference.box)], embedder).rows[0]
+    apart = float(np.linalg.norm(again - row))  # of the vectors, not their angle: a scaled one is damaged too
+    return "" if apart < MAX_APART else f"embedding its photo again gives another vector ({apart:.4f} apart)."

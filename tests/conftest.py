@@ -1,0 +1,81 @@
+"""What tests share: a stand-in network, small photos, a fresh store, the folder of real photos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from facings.adapters.sql_store import SqlStore, init_store
+from facings.model_card import ModelCard, Preparation
+from facings.types import FloatArray, UInt8Array
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+DIM = 12
+
+
+class FakeEmbedder:
+    """Embeds by mean color of four quarters: deterministic, and similar pictures get similar rows.
+
+    Args:
+        space: Stands for the weights.
+    """
+
+    def __init__(self, space: str = "fake-space-00001") -> None:
+        self.space_id = space
+        preparation = Preparation(16, 16, "squash", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        self.card = ModelCard("fake", "none", DIM, preparation, "Apache-2.0", "tests", "none", "")
+
+    def run(self, batch: UInt8Array) -> FloatArray:
+        """uint8 (N, 3, 16, 16) → float32 (N, 12), unit rows."""
+        quarters = batch.reshape(len(batch), 3, 2, 8, 2, 8).mean(axis=(3, 5)).reshape(len(batch), DIM)
+        rows = quarters.astype(np.float32) - 127.5
+        rows[:, 0] += 1e-3  # mid-gray has no direction of its own
+        unit: FloatArray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return unit
+
+
+def make_pixels(seed: int, *, width: int = 64, height: int = 48) -> UInt8Array:
+    """A picture of four flat quarters and a little noise; another seed gives clearly other colors."""
+    rng = np.random.default_rng(seed)
+    quarters = rng.integers(0, 256, (2, 2, 3))
+    big = quarters.repeat(height // 2, axis=0).repeat(width // 2, axis=1)
+    noisy = big + rng.integers(-6, 7, big.shape)
+    pixels: UInt8Array = np.clip(noisy, 0, 255).astype(np.uint8)
+    return pixels
+
+
+def save_photo(path: Path, seed: int, **size: int) -> Path:
+    """`make_pixels` as a JPEG file; folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PillowImage.fromarray(make_pixels(seed, **size)).save(path, quality=95)
+    return path
+
+
+@pytest.fixture
+def embedder() -> FakeEmbedder:
+    """A stand-in network."""
+    return FakeEmbedder()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    """A fresh store on SQLite."""
+    fresh = init_store(str(tmp_path / "store"))
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of public photos, or a skip that says what is missing."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FACINGS_DATA", beside))
+    if not (folder / "grocery-store" / "train.txt").is_file():
+        pytest.skip(f"no real photos: neither FACINGS_DATA nor {beside} holds grocery-store/")
+    return folder

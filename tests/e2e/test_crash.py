@@ -1,0 +1,134 @@
+"""Killed at any moment, a store is sound, holds whole batches, and a second run ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import FakeEmbedder, save_photo
+from e2e.work_slowly import N_BOXES, N_READINGS, make_result
+from facings import errors
+from facings.adapters.sql_store import SqlStore, init_store, open_store
+from facings.enroll import BATCH_SIZE, enroll
+from facings.gallery import Box
+from facings.manifest import read_manifest
+from facings.record import record
+from facings.verify import verify
+
+N_PHOTOS, N_PRODUCTS = 200, 20
+SCRIPT = Path(__file__).with_name("work_slowly.py")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Many small photos in a folder for each product."""
+    folder = tmp_path_factory.mktemp("photos")
+    for seed in range(N_PHOTOS):
+        save_photo(folder / f"product-{seed % N_PRODUCTS:02d}" / f"{seed}.jpg", seed, width=16, height=16)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str, Box | None]]:
+    """What a build holds that nobody disturbed."""
+    store = init_store(str(tmp_path_factory.mktemp("uninterrupted")))
+    done = enroll(store, read_manifest(photos).photos, embedder=FakeEmbedder(), model="fake")
+    assert done.n_added == N_PHOTOS
+    held = contents(store)
+    store.close()
+    return held
+
+
+def contents(store: SqlStore) -> set[tuple[str, str, Box | None]]:
+    """The gallery without its numbering."""
+    return {(r.sku, r.photo_id, r.box) for r in store.references()}
+
+
+def work_and_kill(*arguments: str, n_lines: int, then_s: float) -> list[str]:
+    """Start the job, kill it some time after its nth line, and give the lines that it wrote."""
+    paths = [str(Path(errors.__file__).parents[1]), str(SCRIPT.parents[1])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    with subprocess.Popen(
+        [sys.executable, str(SCRIPT), *arguments], env=environment, stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout is not None
+        lines = [worker.stdout.readline().strip() for _ in range(n_lines)]
+        time.sleep(then_s)
+        worker.send_signal(signal.SIGKILL)
+        lines += [line.strip() for line in worker.stdout]
+    assert lines[0] == "ready"
+    assert worker.returncode == -signal.SIGKILL
+    return lines
+
+
+# Twenty-five calls of the embedder in seven batches: (how many were seen, seconds until the signal)
+_chance = random.Random(20260301)
+MOMENTS = [(_chance.randint(1, 24), _chance.choice([0.0, 0.005, 0.02, 0.05])) for _ in range(5)]
+MOMENTS += [(0, 0.0), (1, 0.0), (5, 0.015)]  # before anything, in the first call, as the first batch is committed
+
+
+@pytest.mark.parametrize(("n_calls", "then_s"), MOMENTS)
+def test_a_killed_build_is_sound_and_goes_on(
+    n_calls: int,
+    then_s: float,
+    photos: Path,
+    uninterrupted: set[tuple[str, str, Box | None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    init_store(str(tmp_path)).close()
+
+    lines = work_and_kill("enroll", str(tmp_path), str(photos), n_lines=1 + n_calls, then_s=then_s)
+
+    store = open_store(str(tmp_path))
+    store.health()  # runs the integrity check
+    held = contents(store)
+    assert held <= uninterrupted
+    n_batches = store.gallery_version()
+    assert len(held) == min(N_PHOTOS, n_batches * BATCH_SIZE)  # each batch whole or not there
+    calls_a_batch = BATCH_SIZE // 8
+    assert (lines.count("embed") - 1) // calls_a_batch <= n_batches  # the next batch begins when one is committed
+    for _, photo_id, _ in held:
+        assert hashlib.sha256(store.get_photo(photo_id)).hexdigest() == photo_id
+    assert set(store.products()) == {sku for sku, _, _ in held}  # none without a photo, none missing
+
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # the second run is not killed, so it may be quick
+    again = enroll(store, read_manifest(photos).photos, embedder=FakeEmbedder(), model="fake")
+
+    assert (again.n_already, again.n_added, again.problems) == (len(held), N_PHOTOS - len(held), [])
+    assert contents(store) == uninterrupted
+    assert len(store.references()) == N_PHOTOS
+    assert verify(store, embedder=FakeEmbedder()).problems == ()
+    store.close()
+
+
+@pytest.mark.parametrize(("n_readings", "then_s"), [(0, 0.0), (1, 0.001), (7, 0.0), (33, 0.004)])
+def test_a_killed_record_holds_whole_readings(n_readings: int, then_s: float, tmp_path: Path) -> None:
+    init_store(str(tmp_path)).close()
+
+    lines = work_and_kill("record", str(tmp_path), n_lines=1 + n_readings, then_s=then_s)
+
+    store = open_store(str(tmp_path))
+    counts = store.health()
+    kept = store.readings()
+    assert [r.photo for r in kept] == [f"{number}.jpg" for number in range(len(kept))]
+    assert len(lines) - 1 <= len(kept)  # what was reported as written is there
+    assert [r.recognitions for r in kept] == [make_result(number).recognitions for number in range(len(kept))]
+    assert counts["observations"] == str(len(kept) * N_BOXES)
+
+    is_new = [
+        record(store, make_result(number), place="bay", detector="whole", space_id="space", gallery_version=1)
+        for number in range(N_READINGS)
+    ]
+
+    assert is_new == [False] * len(kept) + [True] * (N_READINGS - len(kept))
+    assert len(store.readings()) == N_READINGS
+    store.close()

@@ -1,0 +1,101 @@
+"""GTINs: real numbers pass, every misread digit is noticed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facings.errors import BadInput
+from facings.gtin import LENGTHS, check_digit, parse_gtin, to_gtin14
+
+thorough = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+
+
+@st.composite
+def gtins(draw: st.DrawFn) -> str:
+    length = draw(st.sampled_from(LENGTHS))
+    body = draw(st.text("0123456789", min_size=length - 1, max_size=length - 1))
+    return body + check_digit(body)
+
+
+@given(gtins())
+@thorough
+def test_right_numbers_are_kept_as_given(gtin: str) -> None:
+    assert parse_gtin(gtin) == gtin
+
+
+@given(gtins())
+@settings(thorough, max_examples=60)
+def test_every_single_misread_digit_is_noticed(gtin: str) -> None:
+    for place, right in enumerate(gtin):
+        for wrong in set("0123456789") - {right}:
+            with pytest.raises(BadInput, match="check digit is"):
+                parse_gtin(gtin[:place] + wrong + gtin[place + 1 :])
+
+
+@given(gtins())
+@thorough
+def test_swapped_neighbors_are_noticed_unless_they_differ_by_five(gtin: str) -> None:
+    # Weights 3 and 1: swapping a and b changes the sum by 2(a − b), a multiple of 10 only for |a − b| = 0 or 5.
+    for place in range(len(gtin) - 1):
+        a, b = gtin[place], gtin[place + 1]
+        swapped = gtin[:place] + b + a + gtin[place + 2 :]
+        if abs(int(a) - int(b)) in {0, 5}:
+            assert parse_gtin(swapped) == swapped
+        else:
+            with pytest.raises(BadInput, match="check digit is"):
+                parse_gtin(swapped)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("4006381-333931", "4006381333931"),
+        ("4 006381 333931", "4006381333931"),
+        (" 96385074 ", "96385074"),
+        ("0-36000-29145-2", "036000291452"),
+    ],
+)
+def test_spaces_and_hyphens_are_taken_out(text: str, wanted: str) -> None:
+    assert parse_gtin(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("", "other characters", id="empty"),
+        pytest.param(" - ", "other characters", id="separators alone"),
+        pytest.param("400638133393X", "other characters", id="letter"),
+        pytest.param("4006381333931.0", "other characters", id="number from a spreadsheet"),
+        pytest.param("4.00638E+12", "other characters", id="rounded by a spreadsheet"),
+        pytest.param("+4006381333931", "other characters", id="sign"),
+        pytest.param("４００６３８１３３３９３１", "other characters", id="full-width digits"),
+        pytest.param("٤٠٠٦٣٨١٣٣٣٩٣١", "other characters", id="Arabic digits"),
+        pytest.param("400638133393¹", "other characters", id="superscript"),
+        pytest.param("4006381333931\n", "other characters", id="line break"),
+        pytest.param("4", "got 1 digits, wanted 8, 12, 13 or 14", id="one digit"),
+        pytest.param("123456789", "got 9 digits", id="nine digits"),
+        pytest.param("4006381333931" * 2, "got 26 digits", id="twice"),
+        pytest.param("36000291452", "leading zeros", id="GTIN-12 without its zero"),
+        pytest.param("6385074", "leading zeros", id="GTIN-8 without its first digit"),
+        pytest.param("4006381333932", "check digit is 2, wanted 1", id="wrong check digit"),
+    ],
+)
+def test_what_is_no_gtin_is_refused_with_the_reason(text: str, said: str) -> None:
+    with pytest.raises(BadInput, match="GTIN") as caught:
+        parse_gtin(text)
+    assert said in caught.value.message
+
+
+@given(gtins())
+@thorough
+def test_padded_to_fourteen_it_is_still_right_and_the_same_number(gtin: str) -> None:
+    padded = to_gtin14(gtin)
+    assert len(padded) == 14
+    assert int(padded) == int(gtin)
+    assert parse_gtin(padded) == padded
+
+
+def test_one_product_in_three_lengths_compares_equal() -> None:
+    assert to_gtin14("036000291452") == to_gtin14("0036000291452") == to_gtin14("00036000291452")
