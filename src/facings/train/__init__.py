@@ -1,0 +1,1 @@
+"""Training and export. The only package that imports torch; needs `pip install "facings[train]"`."""
