@@ -35,6 +35,8 @@ def parse_gtin(text: str) -> str:
     if len(digits) not in LENGTHS:
         lost = " A spreadsheet may have cut leading zeros." if len(digits) in {7, 11} else ""
         raise BadInput(f"GTIN {text!r}: got {len(digits)} digits, wanted {_wanted()}.{lost}")
+    if not digits.strip("0"):
+        raise BadInput(f"GTIN {text!r}: got zeros alone, which stand for no product; wanted a number or nothing.")
     wanted = check_digit(digits[:-1])
     if digits[-1] != wanted:
         raise BadInput(f"GTIN {text!r}: check digit is {digits[-1]}, wanted {wanted}; a digit was misread or mistyped.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
 import struct
 import threading
 import warnings
@@ -60,21 +61,24 @@ _DAMAGED = (
 def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are; folders give the photos below them, sorted, by suffix. Hidden ones are left out.
 
-    A path that does not exist is passed on, so that reading it reports it.
+    A path that does not exist and a folder that cannot be read are passed on, so that reading them reports them.
     """
     for path in paths:
         if path.is_dir():
-            yield from (
-                below
-                for below in sorted(path.rglob("*"))
-                if below.suffix.lower() in SUFFIXES and not _is_hidden(below.relative_to(path)) and below.is_file()
-            )
+            yield from sorted(_photos_below(path))
         else:
             yield path
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _photos_below(folder: Path) -> Iterator[Path]:
+    unreadable: list[Path] = []
+    for directory, below, names in os.walk(folder, onerror=lambda error: unreadable.append(Path(error.filename))):
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in names:
+            path = Path(directory, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
+                yield path
+    yield from unreadable
 
 
 def read_bytes(path: Path) -> bytes:
@@ -84,6 +88,8 @@ def read_bytes(path: Path) -> bytes:
         BadImage: It cannot be read, or is larger than `MAX_FILE_MEGABYTES`.
     """
     try:
+        if path.is_dir():
+            raise BadImage(f"{path}: this is a folder that cannot be read; wanted a photo.", "Check its permissions.")
         size = path.stat().st_size
         if size > MAX_FILE_MEGABYTES * 1e6:
             raise BadImage(f"{path}: the file has {size / 1e6:.0f} MB, the limit is {MAX_FILE_MEGABYTES:.0f} MB.")

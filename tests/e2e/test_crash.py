@@ -69,15 +69,15 @@ def work_and_kill(*arguments: str, n_lines: int, then_s: float) -> list[str]:
     return lines
 
 
-# Twenty-five calls of the embedder in seven batches: (how many were seen, seconds until the signal)
+# A batch says "embed" four times, then "photo" 32 times: (how many words were heard, seconds until the signal)
 _chance = random.Random(20260301)
-MOMENTS = [(_chance.randint(1, 24), _chance.choice([0.0, 0.005, 0.02, 0.05])) for _ in range(5)]
-MOMENTS += [(0, 0.0), (1, 0.0), (5, 0.015)]  # before anything, in the first call, as the first batch is committed
+MOMENTS = [(_chance.randint(1, 220), _chance.choice([0.0, 0.005, 0.02])) for _ in range(4)]
+MOMENTS += [(0, 0.0), (1, 0.0), (6, 0.0), (36, 0.005)]  # at the start, the first call, the first photos, the commit
 
 
-@pytest.mark.parametrize(("n_calls", "then_s"), MOMENTS)
+@pytest.mark.parametrize(("n_words", "then_s"), MOMENTS)
 def test_a_killed_build_is_sound_and_goes_on(
-    n_calls: int,
+    n_words: int,
     then_s: float,
     photos: Path,
     uninterrupted: set[tuple[str, str, Box | None]],
@@ -86,7 +86,7 @@ def test_a_killed_build_is_sound_and_goes_on(
 ) -> None:
     init_store(str(tmp_path)).close()
 
-    lines = work_and_kill("enroll", str(tmp_path), str(photos), n_lines=1 + n_calls, then_s=then_s)
+    lines = work_and_kill("enroll", str(tmp_path), str(photos), n_lines=1 + n_words, then_s=then_s)
 
     store = open_store(str(tmp_path))
     store.health()  # runs the integrity check

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conftest import FakeEmbedder
-from facings.adapters.sql_store import open_store
+from facings.adapters.sql_store import SqlStore, open_store
 from facings.enroll import enroll
 from facings.manifest import read_manifest
 from facings.record import record
@@ -29,6 +29,15 @@ class SlowEmbedder(FakeEmbedder):
         say("embed")
         time.sleep(0.01)
         return super().run(batch)
+
+
+class SlowStore(SqlStore):
+    """Says when a photo is kept."""
+
+    def put_photo(self, photo_id: str, data: bytes) -> None:
+        """As the store does, once it was said."""
+        say("photo")
+        super().put_photo(photo_id, data)
 
 
 def say(word: str) -> None:
@@ -53,6 +62,7 @@ def main(job: str, location: str, *photos: str) -> None:
     store = open_store(location)
     say("ready")
     if job == "enroll":
+        store.__class__ = SlowStore
         enroll(store, read_manifest(Path(photos[0])).photos, embedder=SlowEmbedder(), model="fake")
     else:
         for number in range(N_READINGS):

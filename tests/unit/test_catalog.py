@@ -291,7 +291,7 @@ def _text(alphabet: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 printable = st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"]) | st.sampled_from(' ,;\t"')
 with_line_breaks = printable | st.sampled_from("\r\n\u2028\x85")
-gtins = st.builds(lambda n: f"{n:012d}" + check_digit(f"{n:012d}"), st.integers(0, 10**12 - 1))
+gtins = st.builds(lambda n: f"{n:012d}" + check_digit(f"{n:012d}"), st.integers(1, 10**12 - 1))
 prices = st.decimals(0, 10**9, allow_nan=False, allow_infinity=False, places=2) | st.just(Decimal("1E+3"))
 
 

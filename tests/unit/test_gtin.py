@@ -15,7 +15,7 @@ thorough = settings(max_examples=300, deadline=None, derandomize=True, database=
 @st.composite
 def gtins(draw: st.DrawFn) -> str:
     length = draw(st.sampled_from(LENGTHS))
-    body = draw(st.text("0123456789", min_size=length - 1, max_size=length - 1))
+    body = draw(st.text("0123456789", min_size=length - 1, max_size=length - 1).filter(lambda text: text.strip("0")))
     return body + check_digit(body)
 
 
@@ -99,3 +99,9 @@ def test_padded_to_fourteen_it_is_still_right_and_the_same_number(gtin: str) -> 
 
 def test_one_product_in_three_lengths_compares_equal() -> None:
     assert to_gtin14("036000291452") == to_gtin14("0036000291452") == to_gtin14("00036000291452")
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_zeros_alone_are_a_placeholder_and_no_number(length: int) -> None:
+    with pytest.raises(BadInput, match="zeros alone"):
+        parse_gtin("0" * length)

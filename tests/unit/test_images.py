@@ -763,3 +763,20 @@ def test_files_are_passed_on_in_order_also_missing_and_oddly_named_ones(tmp_path
 def test_empty_folder_and_no_paths_give_nothing(tmp_path: Path) -> None:
     assert list(find_photos([tmp_path])) == []
     assert list(find_photos([])) == []
+
+
+def test_find_photos_passes_on_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "a.jpg").touch()
+    (tmp_path / "shut").mkdir()
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # as root, no mode keeps a folder shut
+    assert list(find_photos([tmp_path])) == [tmp_path / "open" / "a.jpg", tmp_path / "shut"]
+    with pytest.raises(BadImage, match="shut: this is a folder that cannot be read"):
+        read_bytes(tmp_path / "shut")
