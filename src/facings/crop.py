@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facings.errors import BadInput
 from facings.types import Crops, Detections, FloatArray, Image, UInt8Array
 
 MIN_SIDE_PX = 8
@@ -35,3 +36,16 @@ def cut(pixels: UInt8Array, box: FloatArray) -> UInt8Array:
     x1, y1 = np.floor(np.clip(box[:2], 0, (width, height))).astype(int)
     x2, y2 = np.ceil(np.clip(box[2:], 0, (width, height))).astype(int)
     return pixels[y1:y2, x1:x2]
+
+
+def cut_product(image: Image, box: tuple[float, float, float, float] | None) -> UInt8Array:
+    """The part of a labelled photo that shows the product: uint8 (h, w, 3), all of it where there is no box.
+
+    Raises:
+        BadInput: The box leaves a side under `MIN_SIDE_PX`, also because it lies outside the photo.
+    """
+    pixels = image.pixels if box is None else cut(image.pixels, np.array(box, np.float32))
+    height, width = pixels.shape[:2]
+    if min(height, width) < MIN_SIDE_PX:
+        raise BadInput(f"{image.source}: got {width}×{height} px of product, wanted {MIN_SIDE_PX} px a side or more.")
+    return pixels

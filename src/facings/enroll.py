@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from facings.catalog import Problem, Product
-from facings.crop import MIN_SIDE_PX
+from facings.crop import cut_product
 from facings.embed import Embedder, embed
-from facings.errors import BadInput, FacingsError, GalleryInvalid, ModelMismatch
-from facings.gallery import Box, GalleryStore, NewReference, Reference, Twins, cut_box
+from facings.errors import FacingsError, GalleryInvalid
+from facings.gallery import Box, GalleryStore, NewReference, Reference, Twins, refuse_other_space
 from facings.gtin import to_gtin14
 from facings.images import MAX_MEGAPIXELS, decode, read_bytes
 from facings.manifest import LabelledPhoto
@@ -89,7 +89,7 @@ def enroll(
     Raises:
         ModelMismatch: The gallery holds references of another model.
     """
-    _refuse_other_space(store, embedder)
+    refuse_other_space(store, embedder)
     before = store.references()
     enrolled = {(r.photo_id, r.box): r.sku for r in before}
     keys_before = frozenset(enrolled)
@@ -144,10 +144,7 @@ def _read_piece(
         if (photo_id, item.box) in enrolled:
             return _Piece(item, photo_id)
         image = decode(data, source=str(item.path), max_megapixels=max_megapixels)
-        pixels = cut_box(image.pixels, item.box)
-        if min(pixels.shape[:2]) < MIN_SIDE_PX:
-            height, width = pixels.shape[:2]
-            raise BadInput(f"{item.path}: got {width}×{height} px of product, wanted {MIN_SIDE_PX} px a side or more.")
+        pixels = cut_product(image, item.box)
         return _Piece(item, photo_id, data, pixels, perceptual_hash(pixels))
     except FacingsError as error:
         return _Piece(item, problem=Problem(str(item.path), error.code, str(error)))
@@ -197,16 +194,6 @@ def _commit(
     names.add(products)
     result.new_products.extend(p.sku for p in products)
     result.n_added += len(new)
-
-
-def _refuse_other_space(store: GalleryStore, embedder: Embedder) -> None:
-    for space_id, model in store.spaces().items():
-        if space_id != embedder.space_id:
-            raise ModelMismatch(
-                f"The gallery was made by model {model!r} (space {space_id}), "
-                f"this is {embedder.card.name!r} (space {embedder.space_id}).",
-                f"Use --model {model}, or make another store with facings init.",
-            )
 
 
 def _new_twins(references: Sequence[Reference], known: set[int]) -> list[Twins]:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
+from typing import NoReturn, Protocol
 
 from facings.catalog import CatalogStore, Product
-from facings.crop import cut
 from facings.embed import Embedder
 from facings.errors import BadInput, GalleryInvalid, ModelMismatch
 from facings.match import ExactIndex, VectorIndex
 from facings.near_duplicates import near_pairs
-from facings.types import FloatArray, IntArray, UInt8Array
+from facings.types import FloatArray, IntArray
 
 BATCH_SIZE = 32
 
@@ -116,11 +113,6 @@ class GalleryStore(CatalogStore, Protocol):
         ...
 
 
-def cut_box(pixels: UInt8Array, box: Box | None) -> UInt8Array:
-    """The part of a photo that a reference shows: uint8 (h, w, 3), all of it where there is no box."""
-    return pixels if box is None else cut(pixels, np.array(box, np.float32))
-
-
 class Gallery:
     """The searchable gallery of one embedding space, kept in memory and brought up to date from the store.
 
@@ -167,22 +159,37 @@ class Gallery:
             self._sku_of.update(zip(changes.ids.tolist(), changes.skus, strict=True))
             self._version = changes.version
         if not len(self._index):
-            self._explain_empty()
+            explain_empty(self._store, self._embedder)
 
     @property
     def _dim(self) -> int:
         return self._embedder.card.embedding_dim
 
-    def _explain_empty(self) -> None:
-        spaces = self._store.spaces()
-        if spaces:
-            other, model = next(iter(spaces.items()))
+
+def explain_empty(store: GalleryStore, embedder: Embedder) -> NoReturn:
+    """Say why there is nothing to search for this model.
+
+    Raises:
+        GalleryInvalid: The gallery is empty.
+        ModelMismatch: It holds references of another model.
+    """
+    refuse_other_space(store, embedder)
+    raise GalleryInvalid("The gallery is empty.", "Enroll products first: facings gallery build DIR.")
+
+
+def refuse_other_space(store: GalleryStore, embedder: Embedder) -> None:
+    """Do nothing if the gallery is empty or of this model.
+
+    Raises:
+        ModelMismatch: It holds references of another model.
+    """
+    for space_id, model in store.spaces().items():
+        if space_id != embedder.space_id:
             raise ModelMismatch(
-                f"The gallery was made by model {model!r} (space {other}), "
-                f"this is {self._embedder.card.name!r} (space {self._embedder.space_id}).",
+                f"The gallery was made by model {model!r} (space {space_id}), "
+                f"this is {embedder.card.name!r} (space {embedder.space_id}).",
                 f"Use --model {model}, or build a gallery with this model in a store of its own.",
             )
-        raise GalleryInvalid("The gallery is empty.", "Enroll products first: facings gallery build DIR.")
 
 
 def remove(store: GalleryStore, sku: str, photo: str | None = None) -> int:

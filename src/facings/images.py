@@ -14,7 +14,7 @@ import os
 import struct
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -65,20 +65,32 @@ def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
     """
     for path in paths:
         if path.is_dir():
-            yield from sorted(_photos_below(path))
+            errors: list[OSError] = []
+            below = [photo for _, photos in walk_photos(path, errors.append) for photo in photos]
+            yield from sorted([*below, *(Path(error.filename) for error in errors)])
         else:
             yield path
 
 
-def _photos_below(folder: Path) -> Iterator[Path]:
-    unreadable: list[Path] = []
-    for directory, below, names in os.walk(folder, onerror=lambda error: unreadable.append(Path(error.filename))):
-        below[:] = [name for name in below if not name.startswith(".")]
-        for name in names:
-            path = Path(directory, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
-                yield path
-    yield from unreadable
+def walk_photos(root: Path, on_error: Callable[[OSError], object]) -> Iterator[tuple[Path, list[Path]]]:
+    """Every folder at and below a root with the photos that lie in it, both sorted; hidden ones are left out.
+
+    Links to folders are followed, each folder once.
+
+    Args:
+        root: A folder.
+        on_error: Is told of every folder that cannot be read.
+    """
+    seen: set[str] = set()
+    for directory, below, names in os.walk(root, onerror=on_error, followlinks=True):
+        real = os.path.realpath(directory)
+        if real in seen:  # a link back to where the walk has been
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        paths = (Path(directory, name) for name in sorted(names) if not name.startswith("."))
+        yield Path(directory), [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
 def read_bytes(path: Path) -> bytes:

@@ -10,14 +10,13 @@ Paths inside a file are relative to the file.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from facings.catalog import Problem, numbered_rows
 from facings.errors import BadInput
-from facings.images import find_photos
+from facings.images import walk_photos
 
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 
@@ -74,28 +73,22 @@ def _from_folder(root: Path) -> Manifest:
     photos: list[LabelledPhoto] = []
     problems: list[Problem] = []
     directory_of: dict[str, Path] = {}
-    for directory in _folders(root, problems):
-        files = [path for path in find_photos([directory]) if path.parent == directory]
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), BadInput.code, f"cannot be read ({error.strerror})."))
+
+    for directory, files in walk_photos(root, unreadable):
         if not files:
             continue
         label = directory.resolve().name
         first = directory_of.setdefault(label.casefold(), directory)
         if first != directory:
             message = f"the name {label!r} is taken by {first} (upper and lower case count as the same)."
-            problems.append(Problem(str(directory), "bad_input", message + " Rename one; its photos were left out."))
+            problems.append(Problem(str(directory), BadInput.code, message + " Rename one; its photos were left out."))
             continue
         category = "" if root in {directory, directory.parent} else directory.parent.name
         photos.extend(LabelledPhoto(file, label, category) for file in files)
     return Manifest(tuple(photos), tuple(problems))
-
-
-def _folders(root: Path, problems: list[Problem]) -> Iterator[Path]:
-    def unreadable(error: OSError) -> None:
-        problems.append(Problem(str(error.filename), "bad_input", f"cannot be read ({error.strerror})."))
-
-    for directory, below, _ in os.walk(root, onerror=unreadable):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield Path(directory)
 
 
 def _from_csv(path: Path) -> Manifest:
@@ -152,7 +145,7 @@ def _from_grocery_list(path: Path) -> Manifest:
         parts = [part.strip() for part in line.rsplit(",", 2)]
         if len(parts) != 3 or tuple(parts[1:]) not in names:
             message = f"got {line!r}, wanted 'path, fine id, coarse id' with ids that classes.csv holds together."
-            problems.append(Problem(f"{path}:{number}", "bad_input", message))
+            problems.append(Problem(f"{path}:{number}", BadInput.code, message))
             continue
         label, category = names[parts[1], parts[2]]
         photos.append(LabelledPhoto(path.parent / parts[0], label, category))

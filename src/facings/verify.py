@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from facings.catalog import Problem
+from facings.crop import cut_product
 from facings.embed import Embedder, embed
 from facings.errors import FacingsError, GalleryInvalid
-from facings.gallery import Gallery, GalleryStore, Reference, Twins, cut_box, find_twins
+from facings.gallery import GalleryStore, Reference, Twins, explain_empty, find_twins
 from facings.images import MAX_MEGAPIXELS, decode
 from facings.progress import Track, untracked
 from facings.types import FloatArray
@@ -45,10 +46,10 @@ def verify(
         GalleryInvalid: The gallery is empty.
         ModelMismatch: It was made by another model.
     """
-    gallery = Gallery(store, embedder)
-    gallery.refresh()
     references = store.references()
     changes = store.changes_since(0, embedder.space_id, embedder.card.embedding_dim)
+    if not len(changes.ids):
+        explain_empty(store, embedder)
     row_of = dict(zip(changes.ids.tolist(), changes.rows, strict=True))
     problems = []
     for reference in track(references, "Verifying", len(references)):
@@ -80,8 +81,9 @@ def _fault(
         return "its photo file was changed: the hash of its bytes is another one."
     try:
         image = decode(data, source=reference.source, max_megapixels=max_megapixels)
+        again = embed([cut_product(image, reference.box)], embedder).rows[0]
     except FacingsError as error:
         return str(error)
-    again = embed([cut_box(image.pixels, reference.box)], embedder).rows[0]
     apart = float(np.linalg.norm(again - row))  # of the vectors, not their angle: a scaled one is damaged too
+    # A damaged row may hold NaN, which is not below any limit.
     return "" if apart < MAX_APART else f"embedding its photo again gives another vector ({apart:.4f} apart)."

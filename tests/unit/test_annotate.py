@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import save_photo
 from PIL import Image as PillowImage
 
+from conftest import save_photo
 from facings.annotate import COLORS, AnnotatedFolder, annotate
 from facings.errors import BadInput
 from facings.types import Candidate, Decision, PhotoResult, Recognition, Verdict

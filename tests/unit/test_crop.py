@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facings.crop import MIN_SIDE_PX, crop, cut
+from facings.crop import MIN_SIDE_PX, crop, cut, cut_product
+from facings.errors import BadInput
 from facings.types import Detections, FloatArray, Image, UInt8Array
 
 WIDTH, HEIGHT = 40, 30
@@ -130,3 +131,22 @@ def test_boxes_outside_give_no_crop() -> None:
 def test_no_boxes_give_no_crops() -> None:
     found = crop(image(), detections())
     assert (len(found), found.n_detections, found.detection_index.shape) == (0, 0, (0,))
+
+
+def test_the_product_of_a_labelled_photo_is_the_whole_photo_or_its_box() -> None:
+    image = Image(numbered(), "0" * 64, "photo.jpg")
+    assert cut_product(image, None) is image.pixels
+    assert span(cut_product(image, (3, 4, 20, 15))) == (3, 4, 20, 15)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param((0, 0, MIN_SIDE_PX - 1, HEIGHT), id="too narrow"),
+        pytest.param((0, HEIGHT - MIN_SIDE_PX + 1, WIDTH, HEIGHT + 50), id="too little inside"),
+        pytest.param((WIDTH + 5, 0, WIDTH + 50, HEIGHT), id="outside"),
+    ],
+)
+def test_a_box_that_leaves_too_little_product_is_refused(box: tuple[float, float, float, float]) -> None:
+    with pytest.raises(BadInput, match=r"photo\.jpg: got .* px of product, wanted 8 px"):
+        cut_product(Image(numbered(), "0" * 64, "photo.jpg"), box)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from conftest import FakeEmbedder, make_pixels, save_photo
@@ -12,7 +11,7 @@ from facings.adapters.sql_store import SqlStore
 from facings.embed import embed
 from facings.enroll import enroll
 from facings.errors import BadInput, GalleryInvalid, ModelMismatch
-from facings.gallery import Gallery, Reference, cut_box, find_twins, remove
+from facings.gallery import Gallery, Reference, find_twins, remove
 from facings.manifest import LabelledPhoto
 from facings.match import match
 from facings.near_duplicates import MAX_BITS_APART
@@ -128,14 +127,6 @@ def test_removed_twice_is_an_error(store: SqlStore, tmp_path: Path) -> None:
 
     with pytest.raises(BadInput, match="holds no photo of product 'a'"):
         remove(store, "a")
-
-
-def test_the_part_of_a_photo_that_a_reference_shows() -> None:
-    pixels = make_pixels(1, width=64, height=48)
-
-    assert cut_box(pixels, None) is pixels
-    np.testing.assert_array_equal(cut_box(pixels, (10.0, 5.0, 30.0, 25.0)), pixels[5:25, 10:30])
-    assert cut_box(pixels, (60.0, 40.0, 100.0, 100.0)).shape == (8, 4, 3)
 
 
 def _reference(number: int, sku: str, photo_id: str, look: int) -> Reference:

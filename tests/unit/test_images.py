@@ -780,3 +780,14 @@ def test_find_photos_passes_on_a_folder_that_cannot_be_read(tmp_path: Path, monk
     assert list(find_photos([tmp_path])) == [tmp_path / "open" / "a.jpg", tmp_path / "shut"]
     with pytest.raises(BadImage, match="shut: this is a folder that cannot be read"):
         read_bytes(tmp_path / "shut")
+
+
+def test_linked_folders_are_followed_once_and_never_around_in_circles(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "a.jpg").touch()
+    (tmp_path / "root" / "own").mkdir(parents=True)
+    (tmp_path / "root" / "own" / "b.jpg").touch()
+    (tmp_path / "root" / "linked").symlink_to(tmp_path / "far")
+    (tmp_path / "root" / "own" / "back").symlink_to(tmp_path / "root")
+    found = [path.relative_to(tmp_path).as_posix() for path in find_photos([tmp_path / "root"])]
+    assert found == ["root/linked/a.jpg", "root/own/b.jpg"]

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import save_photo
 
+from conftest import save_photo
 from facings import public_data
 from facings.errors import DownloadFailed
 from facings.public_data import FOLDER, download_grocery_store, find_grocery_store, fingerprint

@@ -47,6 +47,7 @@ class PhotoFiles:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
+                    Path(file.name).chmod(0o644)  # temporary files are the owner's alone, kept photos are not
                     Path(file.name).replace(target)
                 except BaseException:
                     Path(file.name).unlink(missing_ok=True)
@@ -58,9 +59,6 @@ class PhotoFiles:
     def has(self, photo_id: str) -> bool:
         """Whether a photo is kept."""
         return self._find(photo_id) is not None
-
-    def _find(self, photo_id: str) -> Path | None:
-        return next((self._directory / photo_id[:2]).glob(photo_id + ".*"), None)
 
     def path(self, photo_id: str) -> Path:
         """Where a kept photo lies.
@@ -84,6 +82,9 @@ class PhotoFiles:
             return path.read_bytes()
         except OSError as error:
             raise StoreFailed(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+    def _find(self, photo_id: str) -> Path | None:
+        return next((self._directory / photo_id[:2]).glob(photo_id + ".*"), None)
 
 
 def _sync_names(directory: Path) -> None:

@@ -16,7 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    RowMapping,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -117,11 +130,11 @@ class SqlStore:
 
     def remove_references(self, reference_ids: Sequence[int]) -> int:
         """See `gallery.GalleryStore`."""
-        live = t.reference.c.reference_id.in_(reference_ids) & t.reference.c.removed_version.is_(None)
+        live = (t.reference.c.reference_id == bindparam("gone")) & t.reference.c.removed_version.is_(None)
         with self._transaction(is_write=True) as connection:
             version = _next_version(connection, "remove", len(reference_ids))
             change = t.reference.update().where(live).values(removed_version=version, vector=None)
-            n_removed = connection.execute(change).rowcount
+            n_removed = sum(connection.execute(change, {"gone": gone}).rowcount for gone in set(reference_ids))
             if n_removed != len(set(reference_ids)):
                 raise BadInput(
                     f"Gallery: {len(reference_ids)} references to remove, but {n_removed} of them are there."

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from facings.catalog import Problem
-from facings.crop import MIN_SIDE_PX
+from facings.crop import cut_product
 from facings.embed import Embedder, embed
 from facings.errors import BadInput, FacingsError
 from facings.evaluate.breakdown import (
@@ -29,7 +29,6 @@ from facings.evaluate.floor import pixel_embeddings, pixel_row
 from facings.evaluate.leakage import Fingerprint, Leak, find_leaks
 from facings.evaluate.machine import cpu_model, library_versions
 from facings.evaluate.recognition import Figures, LabelledEmbeddings, RecognitionMetrics, figures_of, measure
-from facings.gallery import cut_box
 from facings.images import MAX_MEGAPIXELS, decode, read_bytes
 from facings.manifest import LabelledPhoto
 from facings.near_duplicates import MAX_BITS_APART, perceptual_hash
@@ -221,11 +220,7 @@ def read_product(photo: LabelledPhoto, max_megapixels: float = MAX_MEGAPIXELS) -
     """
     data = read_bytes(photo.path)
     image = decode(data, source=str(photo.path), max_megapixels=max_megapixels)
-    pixels = cut_box(image.pixels, photo.box)
-    height, width = pixels.shape[:2]
-    if min(height, width) < MIN_SIDE_PX:
-        raise BadInput(f"{photo.path}: got {width}×{height} px of product, wanted {MIN_SIDE_PX} px a side or more.")
-    return hashlib.sha256(data).hexdigest(), pixels
+    return hashlib.sha256(data).hexdigest(), cut_product(image, photo.box)
 
 
 @dataclass(frozen=True, eq=False)
