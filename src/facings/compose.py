@@ -1,0 +1,214 @@
+"""Settings → working parts, and the verbs of the command line on them. The only home of the choice of adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from facings import report as report_step
+from facings.adapters.onnx_models import OnnxEmbedder
+from facings.adapters.sql_store import SqlStore, init_store, open_store
+from facings.annotations import BoxFile
+from facings.catalog import CatalogImport, export_catalog, import_catalog
+from facings.decide import Limits
+from facings.detect import Detector, GivenBoxes, WholePhoto
+from facings.enroll import Enrollment, enroll
+from facings.errors import BadInput, ModelNotFound
+from facings.gallery import Gallery, remove
+from facings.images import decode, find_photos
+from facings.manifest import LabelledPhoto
+from facings.pipeline import Pipeline
+from facings.progress import Track, untracked
+from facings.report import Report
+from facings.settings import Settings, load_settings
+from facings.types import PhotoResult
+from facings.verify import Verification, verify
+
+BUNDLED_MODEL = "starter"
+
+
+class Workspace:
+    """A store, a model and a gallery that belong together, and what one does with them.
+
+    Parts are made when first needed, so that a verb pays only for what it uses.
+
+    Args:
+        settings: Where things are.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def store(self) -> SqlStore:
+        """The store that the settings name.
+
+        Raises:
+            StoreFailed: It is not there or not usable.
+        """
+        return open_store(self.settings.store, self.settings.photos)
+
+    @cached_property
+    def model(self) -> str:
+        """Name of the bundled model, or directory of another: from the settings, else what made the gallery."""
+        given = self.settings.model
+        if not given:
+            return next(iter(self.store.spaces().values()), BUNDLED_MODEL)
+        return given if given == BUNDLED_MODEL else str(Path(given).resolve())
+
+    @cached_property
+    def embedder(self) -> OnnxEmbedder:
+        """The network.
+
+        Raises:
+            ModelNotFound: It is not there or damaged.
+        """
+        return load_model(self.model, n_threads=self.settings.threads)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """The gallery of this store in the space of this model; read at its first `refresh`."""
+        return Gallery(self.store, self.embedder)
+
+    def pipeline(self, *, place: str = "", detector: Detector | None = None, is_recording: bool = True) -> Pipeline:
+        """The path, ready to run; for services that keep it. `recognize` is the short way.
+
+        Args:
+            place: Where the photos were taken, for the record.
+            detector: Finds the products; without one a photo is one product.
+            is_recording: Whether readings are appended to the record.
+        """
+        s = self.settings
+        return Pipeline(
+            detector=detector or WholePhoto(),
+            embedder=self.embedder,
+            gallery=self.gallery,
+            limits=Limits(s.min_similarity, s.min_margin),
+            store=self.store if is_recording else None,
+            place=place,
+            top_k=s.top_k,
+            min_crop_px=s.min_crop_px,
+            max_megapixels=s.max_megapixels,
+        )
+
+    def import_catalog(self, path: Path, *, is_strict: bool = False) -> CatalogImport:
+        """Products from a CSV file; see `catalog.import_catalog`."""
+        return import_catalog(self.store, path, is_strict=is_strict)
+
+    def export_catalog(self) -> str:
+        """The catalog as CSV text."""
+        return export_catalog(self.store)
+
+    def enroll(self, photos: Sequence[LabelledPhoto], *, track: Track = untracked) -> Enrollment:
+        """Reference photos into the gallery, recognized from now on; see `enroll.enroll`."""
+        return enroll(
+            self.store,
+            photos,
+            embedder=self.embedder,
+            model=self.model,
+            n_threads=self.settings.threads,
+            max_megapixels=self.settings.max_megapixels,
+            track=track,
+        )
+
+    def remove(self, sku: str, photo: str | None = None) -> int:
+        """Reference photos out of the gallery; see `gallery.remove`."""
+        return remove(self.store, sku, photo)
+
+    def verify(self, *, track: Track = untracked) -> Verification:
+        """Every reference photo embedded again and compared; see `verify.verify`."""
+        limit = self.settings.max_megapixels
+        return verify(self.store, embedder=self.embedder, max_megapixels=limit, track=track)
+
+    def recognize(
+        self,
+        photos: Iterable[Path],
+        *,
+        boxes: BoxFile | None = None,
+        place: str = "",
+        is_recording: bool = True,
+        track: Track = untracked,
+    ) -> Iterator[PhotoResult]:
+        """What is in the photos, one result each as it is done, put on record.
+
+        Args:
+            photos: Files, and folders of files.
+            boxes: Where the products are; without it a photo is one product.
+            place: Where they were taken, for the record.
+            is_recording: Whether readings are appended to the record.
+            track: Shows progress.
+
+        Raises:
+            BadInput: There is no photo at all.
+            GalleryInvalid: The gallery is empty.
+            ModelMismatch: It was made by another model.
+        """
+        given = list(photos)
+        paths = list(find_photos(given))
+        if not paths:
+            raise BadInput(
+                f"{', '.join(map(str, given[:3]))}: no photo was found there.", "Wanted photos, or folders of them."
+            )
+        detector = GivenBoxes(boxes.boxes) if boxes else None
+        pipeline = self.pipeline(place=place, detector=detector, is_recording=is_recording)
+        return pipeline.recognize(track(paths, "Recognizing", len(paths)))
+
+    def report(self) -> Report:
+        """What the record says; see `report.report`."""
+        return report_step.report(self.store.readings(), self.store.products())
+
+    def report_csv(self) -> str:
+        """The record as CSV text, one line a box."""
+        return report_step.to_csv(self.report(), self.store.products())
+
+    def report_html(self) -> str:
+        """The record as one self-contained page with annotated pictures."""
+        return report_step.to_html(
+            self.report(),
+            self.store.products(),
+            lambda reading: decode(self.store.get_photo(reading.photo_id), source=reading.photo),
+            datetime.now(UTC),
+        )
+
+
+def open_workspace(store: str | None = None, **settings: object) -> Workspace:
+    """A workspace on a store that is there.
+
+    Args:
+        store: Directory or database URL; else from the settings.
+        settings: Any other of `Settings`, by its name.
+
+    Raises:
+        ConfigInvalid: A setting is unknown or out of range.
+    """
+    chosen = load_settings(store=store, **settings)
+    threadpool_limits(chosen.threads)  # NumPy's libraries; ONNX Runtime gets the same number with the model
+    return Workspace(chosen)
+
+
+def init_workspace(store: str | None = None, **settings: object) -> Workspace:
+    """The same, making the store first, or bringing one of an earlier version up to date."""
+    workspace = open_workspace(store, **settings)
+    init_store(workspace.settings.store, workspace.settings.photos).close()
+    return workspace
+
+
+def load_model(model: str = BUNDLED_MODEL, *, n_threads: int = 1) -> OnnxEmbedder:
+    """The bundled model by its name, or one from a directory.
+
+    Raises:
+        ModelNotFound: Neither a bundled name nor a model directory.
+    """
+    if model == BUNDLED_MODEL:
+        with as_file(files("facings") / "weights" / model) as directory:
+            return OnnxEmbedder(directory, n_threads=n_threads)
+    if not Path(model).is_dir():
+        raise ModelNotFound(
+            f"Model {model!r}: there is no such directory.", f"Give a model directory, or {BUNDLED_MODEL!r}."
+        )
+    return OnnxEmbedder(Path(model), n_threads=n_threads)

@@ -1,0 +1,90 @@
+"""How the command line talks: data on stdout, everything else on stderr; progress only where a person watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from facings.catalog import Problem
+
+T = TypeVar("T")
+
+_FILE_WIDTH = 200  # columns of a table that goes into a file or pipe, where nothing wraps by itself
+
+out = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+log = Console(stderr=True)
+
+_VERDICT_STYLE = {"accepted": "green", "ambiguous": "yellow", "unknown": "red"}
+
+
+def track(items: Iterable[T], label: str, total: int) -> Iterable[T]:
+    """The items, with a progress bar on a terminal and nothing elsewhere."""
+    with bar(label) as progress:
+        for n_done, item in enumerate(items):
+            progress(n_done, total)
+            yield item
+        progress(total, total)
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A function (done, total) that moves a progress bar with rate and time left; it does nothing off a terminal."""
+    if not log.is_terminal:
+        yield lambda _done, _total: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=log, transient=True) as progress:
+        task = progress.add_task(label, total=None, rate="")
+
+        def move(n_done: int, total: int) -> None:
+            speed = progress.tasks[0].speed
+            progress.update(task, completed=n_done, total=total, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield move
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """One line a problem, on stderr."""
+    for problem in problems:
+        log.print(f"[red]{escape(problem.where)}[/]: {escape(problem.message)}", soft_wrap=True, highlight=False)
+
+
+def show_error(message: str, hint: str) -> None:
+    """An error that ended the command, on stderr."""
+    log.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    if hint:
+        log.print(f"[dim]→[/] {escape(hint)}", soft_wrap=True, highlight=False)
+
+
+def say(message: str) -> None:
+    """A sentence about what was done, on stderr. Rich markup is understood: escape what comes from users."""
+    log.print(message, soft_wrap=True, highlight=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """A table on stdout; the columns named in `right` hold numbers."""
+    grid = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", box=None)
+    for column in columns:
+        grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(_cell(value) for value in row))
+    out.print(grid)
+
+
+def _cell(value: object) -> str:
+    text = escape("" if value is None else str(value))
+    style = _VERDICT_STYLE.get(text)
+    return f"[{style}]{text}[/]" if style else text
