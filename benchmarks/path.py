@@ -94,7 +94,9 @@ def _start_up(arguments: list[str]) -> list[float]:
 
 
 def _child(*arguments: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, __file__, "--child", *arguments], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--child", *arguments], check=True, stdout=subprocess.PIPE, text=True
+    )
     values: dict[str, Any] = json.loads(done.stdout)
     return values
 

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "facings"
 RINGS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "progress"}),
     frozenset({"types", "gtin", "model_card"}),
-    frozenset({"images", "detect", "crop", "embed", "match", "decide", "catalog", "near_duplicates"}),
+    frozenset({"images", "detect", "crop", "embed", "match", "decide", "catalog", "csv_table", "near_duplicates"}),
     frozenset({"manifest", "annotations", "gallery", "record", "annotate", "page"}),
     frozenset({"enroll", "verify", "report", "pipeline", "evaluate", "simulate", "train", "public_data"}),
     frozenset({"adapters", "settings", "terminal"}),

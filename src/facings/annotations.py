@@ -7,8 +7,6 @@ Two forms are understood: CSV with the columns `photo,x1,y1,x2,y2`, and COCO JSO
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from facings.catalog import Problem
-from facings.errors import BadInput
+from facings.csv_table import read_table, read_text
+from facings.errors import BadInput, Problem
+from facings.manifest import BOX_COLUMNS
 from facings.types import FloatArray
 
-_COLUMNS = ("photo", "x1", "y1", "x2", "y2")
 _FARTHEST_PX = 1e9  # far beyond any photo, well within float32
 
 
@@ -39,39 +37,26 @@ def read_boxes(path: Path) -> BoxFile:
     Raises:
         BadInput: The file cannot be read as either.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: byte {error.start} is not UTF-8.", "Save the file as UTF-8.") from error
-    return _from_coco(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
+    return _from_coco(path) if path.suffix.lower() == ".json" else _from_csv(path)
 
 
-def _from_csv(path: Path, text: str) -> BoxFile:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
-    if missing:
-        raise BadInput(f"{path}:1: column {missing[0]} is missing, wanted {','.join(_COLUMNS)}.")
+def _from_csv(path: Path) -> BoxFile:
     found: dict[str, list[list[float]]] = {}
-    problems = []
-    try:
-        for row in reader:
-            try:
-                name = (row["photo"] or "").strip()
-                if not name:
-                    raise BadInput("the row names no photo, wanted photo,x1,y1,x2,y2.")
-                corners = _corners([row[column] for column in _COLUMNS[1:]])
-            except BadInput as error:
-                problems.append(Problem(f"{path}:{reader.line_num}", error.code, error.message))
-            else:
-                found.setdefault(name, []).append(corners)
-    except csv.Error as error:
-        raise BadInput(f"{path}:{reader.line_num}: broken CSV ({error}).", "Look for an unclosed quote.") from error
+    problems: list[Problem] = []
+    for line, fields in read_table(path, problems, needed=("photo", *BOX_COLUMNS)):
+        try:
+            if not fields["photo"]:
+                raise BadInput("the row names no photo, wanted photo,x1,y1,x2,y2.")
+            corners = _corners([fields[column] for column in BOX_COLUMNS])
+        except BadInput as error:
+            problems.append(Problem(f"{path}:{line}", error.code, error.message))
+        else:
+            found.setdefault(fields["photo"], []).append(corners)
     return BoxFile(_as_arrays(found), tuple(problems))
 
 
-def _from_coco(path: Path, text: str) -> BoxFile:
+def _from_coco(path: Path) -> BoxFile:
+    text = read_text(path)
     try:
         document = json.loads(text)
         names = {image["id"]: str(image["file_name"]) for image in document["images"]}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Protocol
 
-from facings.errors import BadInput
+from facings.csv_table import read_table
+from facings.errors import BadInput, Problem
 from facings.gtin import parse_gtin, to_gtin14
 
 COLUMNS = ("sku", "gtin", "name", "brand", "category", "size", "price", "currency")
@@ -56,15 +57,6 @@ class Product:
             raise BadInput(f"Currency {self.currency!r}: wanted a three-letter ISO 4217 code such as EUR.")
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One bad item of a batch: where it stands and what is wrong; the rest of the batch went on."""
-
-    where: str
-    code: str
-    message: str
-
-
 class CatalogStore(Protocol):
     """Where products are kept."""
 
@@ -105,9 +97,9 @@ def import_catalog(store: CatalogStore, path: Path, *, is_strict: bool = False) 
     good: dict[str, Product] = {}
     problems: list[Problem] = []
     sku_of_gtin = {to_gtin14(p.gtin): p.sku for p in known.values() if p.gtin}
-    for line, names, row in _rows(path):
+    for line, fields in read_table(path, problems, needed=("sku",), allowed=COLUMNS):
         try:
-            product = _product(names, row, known)
+            product = _product(fields, known)
             _refuse_doubles(product, good, sku_of_gtin)
         except BadInput as error:
             problems.append(Problem(f"{path}:{line}", error.code, error.message))
@@ -139,50 +131,7 @@ def export_catalog(store: CatalogStore) -> str:
     return out.getvalue()
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str], list[str]]]:
-    """Line, names of the columns, fields."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: byte {error.start} is not UTF-8.", "Save the file as 'CSV UTF-8'.") from error
-    if "\x00" in text:
-        raise BadInput(f"{path}: the file holds zero bytes, so it is no CSV; wanted UTF-8 text.")
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    rows = numbered_rows(path, text, delimiter)
-    _, header = next(rows, (1, []))
-    names = [name.strip().lower() for name in header]
-    unknown = [name for name in names if name not in COLUMNS]
-    if "sku" not in names or unknown or len(set(names)) < len(names):
-        raise BadInput(
-            f"{path}:1: got columns {', '.join(names) or 'none'}; wanted sku and any of {', '.join(COLUMNS)}."
-        )
-    for line, row in rows:
-        yield line, names, row
-
-
-def numbered_rows(path: Path, text: str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """The rows of CSV text, each with the number of the line it begins on; empty lines are passed over.
-
-    Raises:
-        BadInput: A quote is not closed, or a field is too long to be one.
-    """
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        for row in reader:
-            if row:
-                yield line, row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise BadInput(f"{path}:{line}: broken CSV ({error}).", "Look for an unclosed quote.") from error
-
-
-def _product(names: Sequence[str], row: Sequence[str], known: Mapping[str, Product]) -> Product:
-    if len(row) != len(names):
-        raise BadInput(f"got a row of {len(row)} fields, wanted {len(names)} as in the header.")
-    fields = {name: value.strip() for name, value in zip(names, row, strict=True)}
+def _product(fields: Mapping[str, str], known: Mapping[str, Product]) -> Product:
     values: dict[str, object] = dict(fields)
     if "gtin" in fields:
         values["gtin"] = parse_gtin(fields["gtin"]) if fields["gtin"] else None

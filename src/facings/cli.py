@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from facings.errors import BadInput, FacingsError
+from facings.errors import BadInput, FacingsError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from facings.catalog import Problem
     from facings.compose import Workspace
     from facings.enroll import Enrollment
     from facings.evaluate.run import RecognitionEvaluation
@@ -189,7 +188,6 @@ def recognize(
     """Say which products are in the photos, and put it on record. JSON is one object a photo and line."""
     from facings.annotate import AnnotatedFolder
     from facings.annotations import read_boxes
-    from facings.catalog import Problem
     from facings.terminal import say, track
 
     workspace = _workspace(store=store, model=model, threads=threads, top_k=top_k)

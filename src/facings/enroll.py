@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from facings.catalog import Problem, Product
+from facings.catalog import Product
 from facings.crop import cut_product
 from facings.embed import Embedder, embed
-from facings.errors import FacingsError, GalleryInvalid
+from facings.errors import FacingsError, GalleryInvalid, Problem
 from facings.gallery import Box, GalleryStore, NewReference, Reference, Twins, refuse_other_space
 from facings.gtin import to_gtin14
 from facings.images import MAX_MEGAPIXELS, decode, read_bytes

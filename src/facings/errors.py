@@ -5,6 +5,8 @@ The CLI maps any `FacingsError` to exit code 1, the JSON output carries `code` a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class FacingsError(Exception):
     """Base of every error Facings raises on purpose.
@@ -74,3 +76,12 @@ class StoreFailed(FacingsError):
     """The store is missing, of another version, locked, full, or damaged."""
 
     code = "store_failed"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad item of a batch: where it stands and what is wrong; the rest of the batch went on."""
+
+    where: str
+    code: str
+    message: str

@@ -10,12 +10,12 @@ Paths inside a file are relative to the file.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from facings.catalog import Problem, numbered_rows
-from facings.errors import BadInput
+from facings.csv_table import numbered_rows, read_table, read_text
+from facings.errors import BadInput, Problem
 from facings.images import walk_photos
 
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
@@ -92,25 +92,17 @@ def _from_folder(root: Path) -> Manifest:
 
 
 def _from_csv(path: Path) -> Manifest:
-    text = _read_text(path)
-    rows = numbered_rows(path, text)
-    _, columns = next(rows, (1, []))
-    if not {"photo", "sku"} <= set(columns) or len(set(columns)) < len(columns):
-        raise BadInput(f"{path}:1: got columns {', '.join(columns) or 'none'}, wanted photo,sku, each once.")
     photos: list[LabelledPhoto] = []
     problems: list[Problem] = []
-    for line, row in rows:
+    for line, fields in read_table(path, problems, needed=("photo", "sku")):
         try:
-            photos.append(_labelled(path.parent, columns, row))
+            photos.append(_labelled(path.parent, fields))
         except BadInput as error:
             problems.append(Problem(f"{path}:{line}", error.code, error.message))
     return Manifest(tuple(photos), tuple(problems))
 
 
-def _labelled(folder: Path, columns: Sequence[str], row: Sequence[str]) -> LabelledPhoto:
-    if len(row) != len(columns):
-        raise BadInput(f"got a row of {len(row)} fields, wanted {len(columns)} as in the header.")
-    fields = {name: value.strip() for name, value in zip(columns, row, strict=True)}
+def _labelled(folder: Path, fields: Mapping[str, str]) -> LabelledPhoto:
     name, label = fields["photo"], fields["sku"]
     if not name or not label:
         raise BadInput(f"got photo {name!r} and sku {label!r}, wanted both.")
@@ -139,7 +131,7 @@ def _from_grocery_list(path: Path) -> Manifest:
     names = _grocery_names(path.with_name("classes.csv"))
     photos: list[LabelledPhoto] = []
     problems: list[Problem] = []
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         parts = [part.strip() for part in line.rsplit(",", 2)]
@@ -154,19 +146,10 @@ def _from_grocery_list(path: Path) -> Manifest:
 
 def _grocery_names(path: Path) -> dict[tuple[str, str], tuple[str, str]]:
     """(fine id, coarse id) → (fine name, coarse name)."""
-    rows = [row for _, row in numbered_rows(path, _read_text(path))][1:]
+    rows = [row for _, row in numbered_rows(path, read_text(path))][1:]
     short = [row for row in rows if len(row) < 4]
     if short:
         raise BadInput(
             f"{path}: got a row of {len(short[0])} fields, wanted fine name, fine id, coarse name, coarse id."
         )
     return {(row[1].strip(), row[3].strip()): (row[0].strip(), row[2].strip()) for row in rows}
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: byte {error.start} is not UTF-8.", "Save the file as UTF-8.") from error

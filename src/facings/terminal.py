@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from facings.catalog import Problem
+from facings.errors import Problem
 
 T = TypeVar("T")
 

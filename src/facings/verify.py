@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facings.catalog import Problem
 from facings.crop import cut_product
 from facings.embed import Embedder, embed
-from facings.errors import FacingsError, GalleryInvalid
+from facings.errors import FacingsError, GalleryInvalid, Problem
 from facings.gallery import GalleryStore, Reference, Twins, explain_empty, find_twins
 from facings.images import MAX_MEGAPIXELS, decode
 from facings.progress import Track, untracked

@@ -59,7 +59,7 @@ def test_csv_gives_boxes_by_photo_in_order(tmp_path: Path, text: str) -> None:
     ("line", "said"),
     [
         pytest.param("a.jpg,1,2,three,4", "wanted four numbers", id="word"),
-        pytest.param("a.jpg,1,2,3", "wanted four numbers", id="field missing"),
+        pytest.param("a.jpg,1,2,3", "got a row of 4 fields, wanted 5", id="field missing"),
         pytest.param("a.jpg,1,2,,4", "wanted four numbers", id="field empty"),
         pytest.param("a.jpg,3,2,1,4", "corners are swapped", id="swapped"),
         pytest.param("a.jpg,1,2,1,4", "no area", id="no area"),
@@ -81,7 +81,7 @@ def test_bad_csv_row_is_reported_and_the_others_are_read(tmp_path: Path, line: s
 def test_row_that_ends_before_its_photo_is_reported(tmp_path: Path) -> None:
     found = read(tmp_path, "x1,y1,x2,y2,photo\n1,2,3,4\n")
     assert found.boxes == {}
-    assert "names no photo" in found.problems[0].message
+    assert "got a row of 4 fields, wanted 5" in found.problems[0].message
 
 
 def test_coco_boxes_are_turned_into_corners(tmp_path: Path) -> None:
@@ -126,8 +126,13 @@ def test_annotation_of_an_unknown_photo_is_reported(tmp_path: Path, image_id: An
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        pytest.param("b.csv", "", "column photo is missing", id="empty CSV"),
-        pytest.param("b.csv", "photo,x1,y1,x2\n", "column y2 is missing", id="CSV without a column"),
+        pytest.param("b.csv", "", "got columns none, wanted photo,x1,y1,x2,y2", id="empty CSV"),
+        pytest.param(
+            "b.csv",
+            "photo,x1,y1,x2\n",
+            "got columns photo,x1,y1,x2, wanted photo,x1,y1,x2,y2",
+            id="CSV without a column",
+        ),
         pytest.param("b.csv", 'photo,x1,y1,x2,y2\n"a.jpg,1,2,3,4\n', "broken CSV", id="unclosed quote"),
         pytest.param("b.csv", b"photo,x1,y1,x2,y2\n\xff.jpg,1,2,3,4\n", "byte 18 is not UTF-8", id="not UTF-8"),
         pytest.param("b.json", "", "broken JSON", id="empty JSON"),

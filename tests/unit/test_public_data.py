@@ -53,7 +53,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "published"
     folders: dict[str, list[Path]] = {}
     for split in ("train", "val"):
-        lines = []
+        lines: list[str] = []
         for product in ("Fruit/Apple", "Fruit/Red Kiwi"):
             for number in range(2):
                 name = f"{split}/{product}/{number}.jpg"

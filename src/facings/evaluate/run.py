@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from facings.catalog import Problem
 from facings.crop import cut_product
 from facings.embed import Embedder, embed
-from facings.errors import BadInput, FacingsError
+from facings.errors import BadInput, FacingsError, Problem
 from facings.evaluate.breakdown import (
     Confusion,
     ProductResult,
