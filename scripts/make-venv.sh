@@ -21,9 +21,9 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     package="python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
     echo "$python has no venv module; installing the package $package" >&2
     if [ "$(id -u)" = 0 ]; then
-        apt-get update -qq && apt-get install -y -qq "$package" >/dev/null
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >/dev/null
     elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
-        sudo apt-get update -qq && sudo apt-get install -y -qq "$package" >/dev/null
+        sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >/dev/null
     else
         echo "Please run: sudo apt-get install $package" >&2
         exit 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -139,5 +140,6 @@ def _finish(workspace: Workspace, directory: Path) -> None:
     page = directory / "report.html"
     page.write_text(workspace.report_html(), encoding="utf-8")
     out.print(f"\nReport: [bold]{page}[/] (open it in a browser)", soft_wrap=True)
+    command = sys.argv[0] if "/" in sys.argv[0] else "facings"  # as it was called: it may not be on the PATH
     out.print("Next, your own photos, one folder a product:", soft_wrap=True)
-    out.print("  facings init && facings gallery build FOLDER && facings recognize PHOTO", soft_wrap=True)
+    out.print(f"  {command} init && {command} gallery build FOLDER && {command} recognize PHOTO", soft_wrap=True)

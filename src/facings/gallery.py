@@ -144,7 +144,7 @@ class Gallery:
         return self._sku_of
 
     def refresh(self) -> None:
-        """Take over what other processes enrolled and removed; a few microseconds when nothing changed.
+        """Take over what other processes enrolled and removed; one small query when nothing changed.
 
         Raises:
             GalleryInvalid: The gallery is empty.

@@ -59,19 +59,19 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
 def show_problems(problems: Sequence[Problem]) -> None:
     """One line a problem, on stderr."""
     for problem in problems:
-        log.print(f"[red]{escape(problem.where)}[/]: {escape(problem.message)}", soft_wrap=True, highlight=False)
+        log.print(f"[red]{plain(problem.where)}[/]: {plain(problem.message)}", soft_wrap=True, highlight=False)
 
 
 def show_error(message: str, hint: str) -> None:
     """An error that ended the command, on stderr."""
-    log.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    log.print(f"[bold red]Error:[/] {plain(message)}", soft_wrap=True, highlight=False)
     if hint:
-        log.print(f"[dim]→[/] {escape(hint)}", soft_wrap=True, highlight=False)
+        log.print(f"[dim]→[/] {plain(hint)}", soft_wrap=True, highlight=False)
 
 
 def say(message: str) -> None:
-    """A sentence about what was done, on stderr. Rich markup is understood: escape what comes from users."""
-    log.print(message, soft_wrap=True, highlight=False)
+    """A sentence about what was done, on stderr."""
+    log.print(plain(message), soft_wrap=True, highlight=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
@@ -84,7 +84,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     out.print(grid)
 
 
+def plain(text: str) -> str:
+    """Text of users for a terminal: markup has no effect, and no control character reaches the screen."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+
 def _cell(value: object) -> str:
-    text = escape("" if value is None else str(value))
+    text = plain("" if value is None else str(value))
     style = _VERDICT_STYLE.get(text)
     return f"[{style}]{text}[/]" if style else text

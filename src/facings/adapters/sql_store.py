@@ -30,7 +30,6 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from facings.adapters import sql_schema as t
@@ -43,7 +42,7 @@ from facings.types import Candidate, Decision, Reading, Recognition, stack_rows
 
 BUSY_TIMEOUT_S = 30.0
 _DATABASE_FILE, _PHOTO_FOLDER = "facings.db", "photos"
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_DIALECTS = ("sqlite", "postgresql")
 
 
 class SqlStore:
@@ -340,8 +339,8 @@ def _engine(url: str | URL) -> Engine:
         engine = create_engine(url)
     except (SQLAlchemyError, ImportError, ValueError) as error:
         raise StoreFailed(f"The database cannot be opened ({error}).") from error
-    if engine.dialect.name not in _INSERTS:
-        raise StoreFailed(f"The database is {engine.dialect.name}; wanted {' or '.join(_INSERTS)}.")
+    if engine.dialect.name not in _DIALECTS:
+        raise StoreFailed(f"The database is {engine.dialect.name}; wanted {' or '.join(_DIALECTS)}.")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -374,8 +373,12 @@ def _store_failed(error: Exception) -> StoreFailed:
 
 
 def _insert(connection: Connection) -> Any:
-    """The dialect's INSERT, which knows ON CONFLICT."""
-    return _INSERTS[connection.dialect.name]
+    """The dialect's INSERT, which knows ON CONFLICT; a dialect is slow to import, so only the one in use is."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert
+    return insert
 
 
 def _put_products(connection: Connection, products: Iterable[Product]) -> None:
