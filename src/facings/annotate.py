@@ -10,7 +10,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
 from facings.errors import BadInput
-from facings.images import decode, read_bytes
+from facings.images import MAX_MEGAPIXELS, decode, read_bytes
 from facings.types import PhotoResult, Recognition, UInt8Array, Verdict
 
 # Told apart by people who do not tell red from green (Okabe and Ito, 2008).
@@ -38,7 +38,8 @@ def annotate(pixels: UInt8Array, recognitions: Sequence[Recognition], names: Map
     line_px = max(2, round(min(picture.size) / 250))
     for r in recognitions:
         x1, y1, x2, y2 = r.box
-        draw.rectangle((x1, y1, x2 - 1, y2 - 1), outline=COLORS[r.decision.verdict], width=line_px)
+        frame = (x1, y1, max(x1, x2 - 1), max(y1, y2 - 1))  # a box may be thinner than a pixel
+        draw.rectangle(frame, outline=COLORS[r.decision.verdict], width=line_px)
     for r in recognitions:  # names last, so that no box of a neighbor runs through them
         _write(draw, r, _caption(r, names), line_px)
     return np.asarray(picture, np.uint8)
@@ -56,6 +57,7 @@ def _caption(r: Recognition, names: Mapping[str, str]) -> str:
 def _write(draw: ImageDraw.ImageDraw, r: Recognition, caption: str, line_px: int) -> None:
     """The caption inside the top edge of the box, as large as the box allows, cut off where it does not fit."""
     x1, y1, x2, y2 = r.box
+    caption = " ".join(caption.split())  # names may hold line breaks
     room = x2 - x1 - 2 * line_px
     size = int(min(_MAX_FONT_PX, max(_MIN_FONT_PX, (x2 - x1) / 9)))
     font = ImageFont.load_default(size)
@@ -65,7 +67,7 @@ def _write(draw: ImageDraw.ImageDraw, r: Recognition, caption: str, line_px: int
         return
     height = size * 1.35
     right = x1 + draw.textlength(caption, font) + 2 * line_px + 2
-    draw.rectangle((x1, y1, min(right, x2 - 1), min(y1 + height, y2 - 1)), fill=COLORS[r.decision.verdict])
+    draw.rectangle((x1, y1, min(right, x2 - 1), max(y1, min(y1 + height, y2 - 1))), fill=COLORS[r.decision.verdict])
     draw.text((x1 + line_px + 1, y1 + height / 2), caption, fill=(255, 255, 255), font=font, anchor="lm")
 
 
@@ -75,25 +77,29 @@ class AnnotatedFolder:
     Args:
         directory: Made when it is not there.
         names: SKU → what to write.
+        max_megapixels: Refuse larger photos, as when they were recognized.
     """
 
-    def __init__(self, directory: Path, names: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, names: Mapping[str, str], max_megapixels: float = MAX_MEGAPIXELS) -> None:
         self._directory = directory
         self._names = names
-        self._taken: set[str] = set()
+        self._max_megapixels = max_megapixels
+        self._taken: set[Path] = set()
 
     def add(self, result: PhotoResult) -> Path:
-        """Draw one result; the path written. A second photo of one name gets its photo id into its name.
+        """Draw one result; the path written. Further photos of one name get a number.
 
         Raises:
-            BadInput: The folder cannot be written.
+            BadInput: The folder cannot be written, or the picture would replace the photo itself.
         """
-        stem = Path(result.photo).stem
-        if stem in self._taken:
-            stem = f"{stem}-{result.photo_id[:8]}"
-        self._taken.add(stem)
-        target = self._directory / f"{stem}.jpg"
-        pixels = decode(read_bytes(Path(result.photo)), source=result.photo).pixels
+        photo = Path(result.photo)
+        numbers = ("", *(f"-{number}" for number in range(2, len(self._taken) + 3)))
+        paths = (self._directory / f"{photo.stem}{number}.jpg" for number in numbers)
+        target = next(path for path in paths if path not in self._taken)
+        self._taken.add(target)
+        if target.resolve() == photo.resolve():
+            raise BadInput(f"{target}: this is the photo itself, which must not be drawn over.", "Name another folder.")
+        pixels = decode(read_bytes(photo), source=result.photo, max_megapixels=self._max_megapixels).pixels
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             drawn = annotate(pixels, result.recognitions, self._names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
@@ -96,8 +97,10 @@ def import_catalog(store: CatalogStore, path: Path, *, is_strict: bool = False) 
     known = store.products()
     good: dict[str, Product] = {}
     problems: list[Problem] = []
-    sku_of_gtin = {to_gtin14(p.gtin): p.sku for p in known.values() if p.gtin}
-    for line, fields in read_table(path, problems, needed=("sku",), allowed=COLUMNS):
+    rows = list(read_table(path, problems, needed=("sku",), allowed=COLUMNS))
+    redefined = {fields["sku"] for _, fields in rows if "gtin" in fields}  # their GTINs are free to move
+    sku_of_gtin = {to_gtin14(p.gtin): p.sku for p in known.values() if p.gtin and p.sku not in redefined}
+    for line, fields in rows:
         try:
             product = _product(fields, known)
             _refuse_doubles(product, good, sku_of_gtin)
@@ -116,6 +119,30 @@ def import_catalog(store: CatalogStore, path: Path, *, is_strict: bool = False) 
     store.put_products(changed)
     n_new = len(good.keys() - known.keys())
     return CatalogImport(n_new, len(changed) - n_new, len(good) - len(changed), tuple(problems))
+
+
+class Names:
+    """From what a user calls a product to its SKU."""
+
+    def __init__(self, products: Mapping[str, Product]) -> None:
+        self._products = dict(products)
+        self._by_gtin = {to_gtin14(p.gtin): p.sku for p in products.values() if p.gtin}
+        names = Counter(p.name for p in products.values())
+        self._by_name = {p.name: p.sku for p in products.values() if p.name and names[p.name] == 1}
+
+    def sku(self, label: str) -> str:
+        """The SKU, GTIN or unique name that the catalog knows; else the label is the SKU of a new product."""
+        if label in self._products:
+            return label
+        as_gtin = self._by_gtin.get(to_gtin14(label)) if label.isdecimal() else None
+        return as_gtin or self._by_name.get(label, label)
+
+    def __contains__(self, sku: str) -> bool:
+        return sku in self._products
+
+    def add(self, products: Iterable[Product]) -> None:
+        """Remember products that were created."""
+        self._products.update({p.sku: p for p in products})
 
 
 def export_catalog(store: CatalogStore) -> str:

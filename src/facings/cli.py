@@ -7,12 +7,14 @@ that `facings --help` answers at once.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from facings import __version__
 from facings.errors import BadInput, FacingsError, Problem
 
 if TYPE_CHECKING:
@@ -51,20 +53,39 @@ Store = Annotated[
 Model = Annotated[
     str | None, typer.Option("--model", help="Model directory, or 'starter'; else the one that made the gallery.")
 ]
-Threads = Annotated[int | None, typer.Option("--threads", help="Threads of every library.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Threads of every library.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 TWINS_SHOWN = 10
 
 
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"facings {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Find every product in a photo, say which one it is, keep the record."""
+
+
 @app.command()
-def init(path: Annotated[str, typer.Argument(help="Directory or database URL.")] = "facings-store") -> None:
+def init(
+    path: Annotated[str | None, typer.Argument(help="Directory or database URL; as --store.")] = None,
+    store: Store = None,
+) -> None:
     """Make a store, or bring one of an earlier version up to date."""
+    from facings.adapters.sql_store import shown
     from facings.compose import init_workspace
     from facings.terminal import say
 
-    init_workspace(path)
-    say(f"Store ready: {path}. Next: facings gallery build DIR --store {path}")
+    workspace = init_workspace(path or store)
+    say(f"Store ready: {shown(workspace.settings.store)}. Next: facings gallery build DIR")
 
 
 @catalog_app.command("import")
@@ -129,6 +150,8 @@ def gallery_add(
 
     corners = parse_box(box.split(",")) if box else None
     labelled = [LabelledPhoto(path, sku, box=corners) for path in find_photos(photos)]
+    if not labelled:
+        raise BadInput(f"{photos[0]}: no photo was found there.", "Give photos, or a folder that holds some.")
     _enroll(_workspace(store=store, model=model), labelled, ())
 
 
@@ -193,7 +216,7 @@ def recognize(
     workspace = _workspace(store=store, model=model, threads=threads, top_k=top_k)
     box_file = read_boxes(boxes) if boxes else None
     names = {sku: product.name for sku, product in workspace.store.products().items()}
-    pictures = AnnotatedFolder(annotate, names) if annotate else None
+    pictures = AnnotatedFolder(annotate, names, workspace.settings.max_megapixels) if annotate else None
     results = []
     found = workspace.recognize(photos, boxes=box_file, place=place, is_recording=not no_record, track=track)
     for result in found:
@@ -213,31 +236,33 @@ def recognize(
 @app.command()
 def report(
     form: Annotated[
-        Literal["table", "csv", "json", "html"], typer.Option("--format", help="What to write; html needs --out.")
-    ] = "table",
+        Literal["table", "csv", "json", "html"] | None,
+        typer.Option("--format", help="What to write; else by the ending of --out, else a table."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of stdout.")] = None,
     store: Store = None,
 ) -> None:
     """What was seen, when and where."""
     from facings.report import to_json
-    from facings.terminal import say
+    from facings.terminal import say, track
 
+    wanted = form or _form_of(out)
+    if (wanted == "table" and out) or (wanted == "html" and not out):
+        raise typer.BadParameter("a table goes to the terminal, a page into a file: --out report.html (or .csv, .json)")
     workspace = _workspace(store=store)
-    if form == "table":
+    if wanted == "table":
         _show_report(workspace.report())
         return
-    if form == "html" and out is None:
-        raise BadInput("An HTML page needs a file to go to.", "Add --out report.html")
-    if form == "csv":
+    if wanted == "csv":
         text = workspace.report_csv()
-    elif form == "json":
+    elif wanted == "json":
         text = json.dumps(to_json(workspace.report()), indent=2)
     else:
-        text = workspace.report_html()
+        text = workspace.report_html(track=track)
     if out is None:
         sys.stdout.write(text.rstrip("\n") + "\n")
     else:
-        out.write_text(text, encoding="utf-8")
+        _write(out, text)
         say(f"Report: {out}")
 
 
@@ -327,7 +352,8 @@ def demo(
     from facings.settings import load_settings
 
     settings = load_settings(threads=threads)
-    (run_real_demo if real else run_demo)(out, settings)
+    if (run_real_demo if real else run_demo)(out, settings):
+        raise typer.Exit(1)
 
 
 def main() -> None:
@@ -386,21 +412,28 @@ def _show_twins(twins: Sequence[Twins]) -> None:
 
 
 def _show_results(results: Sequence[PhotoResult], names: Mapping[str, str]) -> None:
-    from facings.terminal import table
+    from facings.terminal import say, table
 
+    folder = os.path.commonpath([Path(r.photo).absolute().parent for r in results]) if results else "."
     rows = [
-        (r.photo, n, x.decision.verdict, x.decision.sku, names.get(x.decision.sku or "", ""), *_two_best(x))
+        (os.path.relpath(r.photo, folder), n, x.decision.verdict, x.decision.sku, *_two_best(x))
         for r in results
         for n, x in enumerate(r.recognitions, start=1)
     ]
-    columns = ("photo", "box", "decision", "sku", "name", "similarity", "closest", "runner-up")
-    table("", columns, rows, right=("box", "similarity"))
+    table("", ("photo", "box", "decision", "sku", "closest", "runner-up"), rows, right=("box",))
+    for sku in sorted({x.decision.sku for r in results for x in r.recognitions if x.decision.sku}):
+        if names.get(sku):
+            say(f"{sku}: {names[sku]}")
+    verdicts = [x.decision.verdict for r in results for x in r.recognitions]
+    counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("accepted", "ambiguous", "unknown"))
+    say(
+        f"{len(results)} photos, {len(verdicts)} boxes: {counts}. Reasons: --json. What was seen so far: facings report"
+    )
 
 
-def _two_best(recognition: Recognition) -> tuple[str, str, str]:
-    candidates = recognition.decision.candidates
-    shown = [f"{c.sku} {c.similarity:.3f}" for c in candidates[:2]] + ["", ""]
-    return (f"{candidates[0].similarity:.3f}" if candidates else "", shown[0], shown[1])
+def _two_best(recognition: Recognition) -> list[str]:
+    shown = [f"{c.sku} {c.similarity:.3f}" for c in recognition.decision.candidates[:2]]
+    return [*shown, "", ""][:2]
 
 
 def _show_evaluation(found: RecognitionEvaluation, folder: Path, *, as_json: bool) -> None:
@@ -410,12 +443,8 @@ def _show_evaluation(found: RecognitionEvaluation, folder: Path, *, as_json: boo
 
     figures = found.metrics.figures
     facts = json.dumps(found.to_json(), indent=2)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evaluation.json").write_text(facts, encoding="utf-8")
-        (folder / "evaluation.html").write_text(recognition_page(found), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written ({error.strerror or error}).") from error
+    _write(folder / "evaluation.json", facts)
+    _write(folder / "evaluation.html", recognition_page(found))
     if as_json:
         print(facts)
     else:
@@ -453,8 +482,22 @@ def _show_report(summary: Report) -> None:
     say(f"{len(summary.readings)} photos, {summary.n_boxes} boxes: {counts}.")
 
 
+def _form_of(out: Path | None) -> str:
+    """The format that the ending of a file asks for."""
+    endings = {".csv": "csv", ".json": "json", ".html": "html", ".htm": "html"}
+    return "table" if out is None else endings.get(out.suffix.lower(), "table")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
 def _print_json(value: object) -> None:
-    print(json.dumps(value))
+    print(json.dumps(value), flush=True)  # who reads the pipe sees each photo as it is done
 
 
 def _end(problems: Sequence[Problem]) -> None:

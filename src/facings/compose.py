@@ -26,7 +26,7 @@ from facings.pipeline import Pipeline
 from facings.progress import Track, untracked
 from facings.report import Report
 from facings.settings import Settings, load_settings
-from facings.types import PhotoResult
+from facings.types import Image, PhotoResult, Reading
 from facings.verify import Verification, verify
 
 BUNDLED_MODEL = "starter"
@@ -116,9 +116,9 @@ class Workspace:
             track=track,
         )
 
-    def remove(self, sku: str, photo: str | None = None) -> int:
+    def remove(self, label: str, photo: str | None = None) -> int:
         """Reference photos out of the gallery; see `gallery.remove`."""
-        return remove(self.store, sku, photo)
+        return remove(self.store, label, photo)
 
     def verify(self, *, track: Track = untracked) -> Verification:
         """Every reference photo embedded again and compared; see `verify.verify`."""
@@ -166,14 +166,14 @@ class Workspace:
         """The record as CSV text, one line a box."""
         return report_step.to_csv(self.report(), self.store.products())
 
-    def report_html(self) -> str:
+    def report_html(self, *, track: Track = untracked) -> str:
         """The record as one self-contained page with annotated pictures."""
-        return report_step.to_html(
-            self.report(),
-            self.store.products(),
-            lambda reading: decode(self.store.get_photo(reading.photo_id), source=reading.photo),
-            datetime.now(UTC),
-        )
+        products = self.store.products()
+        return report_step.to_html(self.report(), products, self._kept_photo, datetime.now(UTC), track=track)
+
+    def _kept_photo(self, reading: Reading) -> Image:
+        data = self.store.get_photo(reading.photo_id)
+        return decode(data, source=reading.photo, max_megapixels=self.settings.max_megapixels)
 
 
 def open_workspace(store: str | None = None, **settings: object) -> Workspace:
@@ -199,11 +199,12 @@ def init_workspace(store: str | None = None, **settings: object) -> Workspace:
 
 
 def load_model(model: str = BUNDLED_MODEL, *, n_threads: int = 1) -> OnnxEmbedder:
-    """The bundled model by its name, or one from a directory.
+    """The bundled model by its name, or one from a directory; NumPy's libraries get its number of threads too.
 
     Raises:
         ModelNotFound: Neither a bundled name nor a model directory.
     """
+    threadpool_limits(n_threads)
     if model == BUNDLED_MODEL:
         with as_file(files("facings") / "weights" / model) as directory:
             return OnnxEmbedder(directory, n_threads=n_threads)

@@ -63,7 +63,8 @@ def read_table(
 
 
 def numbered_rows(path: Path, text: str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """The rows of CSV text, each with the number of the line it begins on; empty lines are passed over.
+    """The rows of CSV text, each with the number of the line it begins on; empty lines and rows
+    of empty fields are passed over.
 
     Raises:
         BadInput: A quote is not closed, or a field is too long to be one.
@@ -72,7 +73,7 @@ def numbered_rows(path: Path, text: str, delimiter: str = ",") -> Iterator[tuple
     line = 1
     try:
         for row in reader:
-            if row:
+            if any(field.strip() for field in row):  # spreadsheets write rows of empty fields
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as error:

@@ -6,96 +6,151 @@ import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from facings.annotations import read_boxes
-from facings.compose import Workspace, init_workspace
-from facings.errors import BadInput
-from facings.manifest import LabelledPhoto, read_manifest
-from facings.public_data import download_grocery_store, find_grocery_store
+from facings.compose import BUNDLED_MODEL, Workspace, init_workspace
+from facings.errors import BadInput, Problem
+from facings.manifest import Manifest, read_manifest
+from facings.public_data import DOWNLOADS, download_grocery_store, find_grocery_store
 from facings.settings import Settings
 from facings.simulate import write_store
-from facings.terminal import bar, out, say, table, track
+from facings.terminal import bar, out, plain, say, show_problems, table, track
 from facings.types import PhotoResult
 
 N_PRODUCTS, N_REFERENCES, N_QUERIES, N_SHELVES, N_UNKNOWN, SEED = 24, 4, 48, 3, 4, 7
 _MARK = ".facings-demo"
+_OWN_NAMES = frozenset({_MARK, "photos", ".photos.partial", "store", "report.html"})
 _ROWS_SHOWN = 15
 
 
-def run_demo(directory: Path, settings: Settings) -> None:
+def run_demo(directory: Path, settings: Settings) -> list[Problem]:
     """Draw a store, enroll its products, recognize photos and shelves, record, report. The same at each run.
 
     Args:
         directory: Gets the photos, the store and the report; an earlier demo in it is replaced.
-        settings: Threads and limits; the store is the demo's own.
+        settings: Threads and limits; the store, its photos and the model are the demo's own.
+
+    Returns:
+        Photos that could not be used. They have been shown.
 
     Raises:
-        BadInput: The folder holds something else.
+        BadInput: The directory is a file, holds something else, or cannot be written.
     """
-    workspace = _fresh_workspace(directory, settings)
     drawn = directory / "photos"
-    with bar("Drawing the store") as progress:
-        write_store(
-            drawn,
-            n_products=N_PRODUCTS,
-            n_references=N_REFERENCES,
-            n_queries=N_QUERIES,
-            n_shelves=N_SHELVES,
-            n_unknown=N_UNKNOWN,
-            seed=SEED,
-            progress=progress,
-        )
-    workspace.import_catalog(drawn / "catalog.csv", is_strict=True)
-    _enroll(workspace, read_manifest(drawn / "references.csv").photos)
-    boxes = read_boxes(drawn / "queries.csv")
-    singles = list(workspace.recognize([drawn / "queries"], boxes=boxes, place="demo-store/counter", track=track))
-    boxes = read_boxes(drawn / "shelves.json")
-    shelves = list(workspace.recognize([drawn / "shelves"], boxes=boxes, place="demo-store/aisle-1", track=track))
-    known = set(workspace.store.products())
-    _show_score("Photos of single products", singles, _query_truth(drawn), known)
-    _show_score("Facings on shelves", shelves, _shelf_truth(drawn), known)
-    _finish(workspace, directory)
+    with _fresh_workspace(directory, settings) as workspace:
+        with bar("Drawing the store") as progress:
+            write_store(
+                drawn,
+                n_products=N_PRODUCTS,
+                n_references=N_REFERENCES,
+                n_queries=N_QUERIES,
+                n_shelves=N_SHELVES,
+                n_unknown=N_UNKNOWN,
+                seed=SEED,
+                progress=progress,
+            )
+        workspace.import_catalog(drawn / "catalog.csv", is_strict=True)
+        problems = _enroll(workspace, read_manifest(drawn / "references.csv"))
+        boxes = read_boxes(drawn / "queries.csv")
+        singles = list(workspace.recognize([drawn / "queries"], boxes=boxes, place="demo-store/counter", track=track))
+        boxes = read_boxes(drawn / "shelves.json")
+        shelves = list(workspace.recognize([drawn / "shelves"], boxes=boxes, place="demo-store/aisle-1", track=track))
+        known = set(workspace.store.products())
+        problems += _show_score("Photos of single products", singles, _query_truth(drawn), known)
+        problems += _show_score("Facings on shelves", shelves, _shelf_truth(drawn), known)
+        _finish(workspace, directory, problems)
+    return problems
 
 
-def run_real_demo(directory: Path, settings: Settings) -> None:
+def run_real_demo(directory: Path, settings: Settings) -> list[Problem]:
     """The same on the Grocery Store Dataset: its training photos enrolled, its validation photos recognized.
 
     Args:
         directory: Gets the store and the report; an earlier demo in it is replaced.
-        settings: Where public data is (`data`), threads, limits.
+        settings: Where public data is (`data`), threads, limits. An incomplete copy there is completed.
+
+    Returns:
+        Photos and lines of the lists that could not be used. They have been shown.
 
     Raises:
-        DownloadFailed: The photos are not on disk and cannot be fetched.
+        BadInput: The directory is a file, holds something else, or cannot be written; the data cannot be read.
+        DownloadFailed: Photos are missing and cannot be fetched.
     """
+    _refuse_foreign(directory)  # before the download, which takes minutes
     root = find_grocery_store(settings.data)
     if root is None:
-        folder = settings.data or Path("facings-data")
+        folder = settings.data or DOWNLOADS
         say(f"Fetching the Grocery Store Dataset (2,936 photos, about 70 MB, MIT license) into {folder}.")
+        say("What is there already is kept.")
         root = download_grocery_store(folder, track=track)
-    workspace = _fresh_workspace(directory, settings)
-    _enroll(workspace, read_manifest(root / "train.txt").photos)
-    queries = read_manifest(root / "val.txt").photos
-    results = list(workspace.recognize([photo.path for photo in queries], place="grocery-store", track=track))
-    truth = {str(photo.path): [photo.label] for photo in queries}
-    _show_score("Validation photos", results, truth, set(workspace.store.products()))
-    _finish(workspace, directory)
+    with _fresh_workspace(directory, settings) as workspace:
+        problems = _enroll(workspace, read_manifest(root / "train.txt"))
+        queries = read_manifest(root / "val.txt")
+        show_problems(queries.problems)
+        problems += queries.problems
+        paths = [photo.path for photo in queries.photos]
+        results = list(workspace.recognize(paths, place="grocery-store", track=track))
+        truth = {str(photo.path): [photo.label] for photo in queries.photos}
+        problems += _show_score("Validation photos", results, truth, set(workspace.store.products()))
+        _finish(workspace, directory, problems)
+    return problems
 
 
-def _fresh_workspace(directory: Path, settings: Settings) -> Workspace:
-    if (directory / _MARK).is_file():
-        shutil.rmtree(directory)
-    elif directory.exists() and any(directory.iterdir()):
-        raise BadInput(f"{directory}: holds something else than a demo.", "Name an empty or new folder with --out.")
-    workspace = init_workspace(str(directory / "store"), threads=settings.threads)
-    (directory / _MARK).touch()
-    return workspace
+@contextmanager
+def _fresh_workspace(directory: Path, settings: Settings) -> Iterator[Workspace]:
+    """An empty store in an emptied directory. Where the user's own store, photos and model are is left aside."""
+    _refuse_foreign(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / _MARK).touch()  # first, and never removed: a demo that was broken off can be replaced too
+        for name in _OWN_NAMES - {_MARK}:
+            _remove(directory / name)
+    except OSError as error:
+        raise BadInput(f"{directory}: cannot be written ({error.strerror or error}).") from error
+    store = directory / "store"
+    limits = settings.model_dump(exclude={"store", "photos", "model"})
+    workspace = init_workspace(str(store), photos=store / "photos", model=BUNDLED_MODEL, **limits)
+    with closing(workspace.store):
+        yield workspace
 
 
-def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto]) -> None:
-    done = workspace.enroll(photos, track=track)
-    say(f"Enrolled {done.n_added} photos of {len(workspace.store.products())} products.")
+def _refuse_foreign(directory: Path) -> None:
+    """Do nothing if a demo may be written here: the directory is new, empty, or holds a demo and nothing else.
+
+    Raises:
+        BadInput: It may not.
+    """
+    hint = "Name an empty or new folder with --out."
+    try:
+        names = {entry.name for entry in directory.iterdir()}
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        raise BadInput(f"{directory}: got a file, wanted a folder.", hint) from error
+    except OSError as error:
+        raise BadInput(f"{directory}: cannot be read ({error.strerror or error}).", hint) from error
+    foreign = sorted(names - _OWN_NAMES) if _MARK in names else sorted(names)
+    if foreign:
+        raise BadInput(f"{directory}: holds something else than a demo ({', '.join(foreign[:3])}).", hint)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _enroll(workspace: Workspace, manifest: Manifest) -> list[Problem]:
+    done = workspace.enroll(manifest.photos, track=track)
+    problems = [*manifest.problems, *done.problems]
+    show_problems(problems)
+    also = f" Refused: {len(problems)}." if problems else ""
+    say(f"Enrolled {done.n_added} photos of {len(workspace.store.products())} products.{also}")
+    return problems
 
 
 def _query_truth(drawn: Path) -> dict[str, list[str]]:
@@ -115,10 +170,17 @@ def _shelf_truth(drawn: Path) -> dict[str, list[str]]:
 
 def _show_score(
     title: str, results: Sequence[PhotoResult], truth: Mapping[str, Sequence[str]], known: Set[str]
-) -> None:
-    """How the answers compare with the truth; a product that was never enrolled should be unknown."""
+) -> list[Problem]:
+    """How the answers compare with the truth; a product that was never enrolled should be unknown.
+
+    Photos that failed have no answer: they are shown and given back instead.
+    """
+    problems = [Problem(r.photo, r.error.code, r.error.message) for r in results if r.error]
+    show_problems(problems)
     counts: dict[str, Counter[str]] = {"enrolled": Counter(), "never enrolled": Counter()}
     for result in results:
+        if result.error:
+            continue
         for recognition, wanted in zip(result.recognitions, truth[result.photo], strict=True):
             decision = recognition.decision
             answer: str = decision.verdict
@@ -128,9 +190,10 @@ def _show_score(
     columns = ("accepted, right", "accepted, wrong", "ambiguous", "unknown")
     rows = [(kind, *(count[column] for column in columns)) for kind, count in counts.items() if count]
     table(title, ("product is", *columns), rows, right=columns)
+    return problems
 
 
-def _finish(workspace: Workspace, directory: Path) -> None:
+def _finish(workspace: Workspace, directory: Path, problems: Sequence[Problem]) -> None:
     lines = workspace.report().lines
     rows = [(x.place, x.sku, x.name, x.n_facings, x.n_photos, f"{x.mean_similarity:.3f}") for x in lines]
     columns = ("place", "sku", "name", "facings", "photos", "similarity")
@@ -138,8 +201,15 @@ def _finish(workspace: Workspace, directory: Path) -> None:
     if len(rows) > _ROWS_SHOWN:
         say(f"… and {len(rows) - _ROWS_SHOWN} more lines in the report.")
     page = directory / "report.html"
-    page.write_text(workspace.report_html(), encoding="utf-8")
-    out.print(f"\nReport: [bold]{page}[/] (open it in a browser)", soft_wrap=True)
+    text = workspace.report_html(track=track)
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{page}: cannot be written ({error.strerror or error}).") from error
+    if problems:
+        say(f"Problems: {len(problems)}, shown above; the rest was done.")
+    out.print(f"\nReport: [bold]{plain(str(page))}[/] (open it in a browser)", soft_wrap=True)
     command = sys.argv[0] if "/" in sys.argv[0] else "facings"  # as it was called: it may not be on the PATH
+    command = plain(command)
     out.print("Next, your own photos, one folder a product:", soft_wrap=True)
     out.print(f"  {command} init && {command} gallery build FOLDER && {command} recognize PHOTO", soft_wrap=True)

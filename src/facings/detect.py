@@ -7,6 +7,7 @@ from outside (`GivenBoxes`, made from an annotation file).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Protocol
 
 import numpy as np
@@ -56,19 +57,27 @@ class GivenBoxes:
     name = "given-boxes"
 
     def __init__(self, boxes: Mapping[str, FloatArray]) -> None:
-        self._boxes = boxes
+        self._boxes = {_slashed(key): xyxy for key, xyxy in boxes.items()}
+        self._source_of: dict[str, str] = {}
 
     def detect(self, image: Image) -> Detections:
         """The boxes given for this photo, clipped to it.
 
         Raises:
-            BadInput: No boxes were given for this photo, or one lies outside of it.
+            BadInput: No boxes were given for this photo, one lies outside of it, or the name in the file fits another
+                photo too.
         """
-        parts = image.source.replace("\\", "/").split("/")
+        parts = _slashed(image.source).split("/")
         ends = ("/".join(parts[start:]) for start in range(len(parts)))
-        given = next((self._boxes[end] for end in ends if end in self._boxes), None)
-        if given is None:
+        key = next((end for end in ends if end in self._boxes), None)
+        if key is None:
             raise BadInput(f"{image.source}: the box file says nothing about this photo; wanted its boxes.")
+        first = self._source_of.setdefault(key, image.source)
+        if first != image.source:
+            raise BadInput(
+                f"{image.source}: the box file's {key!r} fits {first} too.", "Write more of the path into the box file."
+            )
+        given = self._boxes[key]
         xyxy = clip_boxes(given, image.width, image.height)
         outside = (xyxy[:, 2:] <= xyxy[:, :2]).any(axis=1)
         if outside.any():
@@ -84,3 +93,8 @@ def clip_boxes(xyxy: FloatArray, width: int, height: int) -> FloatArray:
     """Boxes cut off at the border of a width × height picture; float32 (N, 4), one outside gets no area."""
     limit = np.array([width, height, width, height], np.float32)
     return np.clip(xyxy.astype(np.float32).reshape(-1, 4), np.float32(0), limit)
+
+
+def _slashed(path: str) -> str:
+    """A path as the box file may write it: slashes, no leading "./"."""
+    return PurePosixPath(path.replace("\\", "/")).as_posix()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from facings.compose import Workspace
-from facings.embed import embed
+from facings.compose import BUNDLED_MODEL, Workspace, load_model
+from facings.embed import Embedder, embed
 from facings.errors import FacingsError, GalleryInvalid, ModelNotFound, StoreFailed
 from facings.match import match
 from facings.types import Embeddings
@@ -27,7 +29,7 @@ class Check:
 
     Args:
         name: What.
-        is_ok: Whether it is as it should be.
+        is_ok: Whether it is as it should be; also true of a check that was skipped.
         found: What was found, in words.
         remedy: What to do, "" when there is nothing to do.
     """
@@ -39,16 +41,27 @@ class Check:
 
 
 def doctor(workspace: Workspace) -> Iterator[Check]:
-    """Every check as it is done; one that fails does not stop the others."""
+    """Every check as it is done. One that fails stops no other; what has to rest on it is skipped and says so."""
     yield _versions()
     yield _threads(workspace)
-    for name, look in (("model", _model), ("store", _store), ("gallery", _gallery), ("photos", _photos)):
-        yield _guarded(name, workspace, look)
+    model = _guarded("model", workspace, _model)
+    yield model
+    store = _guarded("store", workspace, _store)
+    yield store
+    yield _guarded("gallery", workspace, _gallery, after=(store, model))
+    yield _guarded("photos", workspace, _photos, after=(store,))
 
 
 def _versions() -> Check:
-    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    return Check("versions", True, f"facings {version('facings')}, Python {platform.python_version()}, {libraries}")
+    libraries = ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES)
+    return Check("versions", True, f"facings {_version('facings')}, Python {platform.python_version()}, {libraries}")
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # on the path without having been installed
+        return "of unknown version"
 
 
 def _threads(workspace: Workspace) -> Check:
@@ -59,18 +72,29 @@ def _threads(workspace: Workspace) -> Check:
         return Check(
             "threads", False, found, f"More threads than cores slow each other: set FACINGS_THREADS={n_cores}."
         )
-    return Check("threads", max(pools.values(), default=0) <= n_wanted, found)
+    if max(pools.values(), default=0) > n_wanted:
+        return Check("threads", False, found, f"Set OMP_NUM_THREADS={n_wanted} and OPENBLAS_NUM_THREADS={n_wanted}.")
+    return Check("threads", True, found)
 
 
 def _model(workspace: Workspace) -> str:
-    embedder = workspace.embedder
+    name, embedder = _model_in_use(workspace)
     side = embedder.card.preparation.input_size_px
     crop = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     similarity = float(embed([crop], embedder).rows[0] @ embed([crop], embedder).rows[0])
     if abs(similarity - 1) > 1e-4:
-        raise ModelNotFound(f"Model {workspace.model}: embedding one picture twice gave similarity {similarity:.4f}.")
+        raise ModelNotFound(f"Model {name}: embedding one picture twice gave similarity {similarity:.4f}.")
     card = embedder.card
-    return f"{card.name} ({workspace.model}), {card.embedding_dim}-d, space {embedder.space_id}, {card.license}"
+    return f"{card.name} ({name}), {card.embedding_dim}-d, space {embedder.space_id}, {card.license}"
+
+
+def _model_in_use(workspace: Workspace) -> tuple[str, Embedder]:
+    """The model of the settings or the gallery; without a store to ask, the bundled one."""
+    try:
+        name = workspace.model
+    except Exception:  # only the store can fail here, and its own check says how
+        return BUNDLED_MODEL, load_model(BUNDLED_MODEL, n_threads=workspace.settings.threads)
+    return name, workspace.embedder
 
 
 def _store(workspace: Workspace) -> str:
@@ -79,16 +103,16 @@ def _store(workspace: Workspace) -> str:
 
 def _gallery(workspace: Workspace) -> str:
     """Some references are searched for by their own rows: each must find itself, or a twin as similar."""
-    gallery = workspace.gallery
-    gallery.refresh()
     space = workspace.embedder.space_id
     changes = workspace.store.changes_since(0, space, workspace.embedder.card.embedding_dim)
     picked = np.linspace(0, len(changes.ids) - 1, min(_N_PROBES, len(changes.ids))).astype(int)
-    found = match(Embeddings(changes.rows[picked], space), gallery.index, gallery.sku_of, k=1)
+    with workspace.gallery.current() as gallery:
+        found = match(Embeddings(changes.rows[picked], space), gallery.index, gallery.sku_of, k=1)
+        n_references, n_products = len(gallery.index), len(set(gallery.sku_of.values()))
     lost = [int(changes.ids[i]) for i, best in zip(picked, found, strict=True) if best[0].similarity < 0.999]
     if lost:
         raise GalleryInvalid(f"Reference {lost[0]} does not find itself.", "Run: facings gallery verify")
-    return f"{len(gallery.index)} references of {len(set(gallery.sku_of.values()))} products, version {gallery.version}"
+    return f"{n_references} references of {n_products} products, version {gallery.version}"
 
 
 def _photos(workspace: Workspace) -> str:
@@ -100,8 +124,41 @@ def _photos(workspace: Workspace) -> str:
     return f"all {len(wanted)} reference photos are there"
 
 
-def _guarded(name: str, workspace: Workspace, look: Callable[[Workspace], str]) -> Check:
+def _guarded(
+    name: str, workspace: Workspace, look: Callable[[Workspace], str], *, after: Sequence[Check] = ()
+) -> Check:
+    """A check that cannot stop the others, with no secret in its words; skipped if one that it rests on is wrong."""
+    wrong = next((check for check in after if not check.is_ok), None)
+    if wrong:
+        return Check(name, True, f"skipped: no {wrong.name} to work with")
+    location = workspace.settings.store
     try:
-        return Check(name, True, look(workspace))
+        return Check(name, True, _masked(look(workspace), location))
     except FacingsError as error:
-        return Check(name, False, error.message, error.hint)
+        return Check(name, False, _masked(error.message, location), _masked(error.hint, location))
+    except Exception as error:  # whatever a damaged installation raises is a finding, not an end
+        return Check(name, False, _masked(f"{type(error).__name__}: {error}", location))
+
+
+def _masked(text: str, location: str) -> str:
+    """A text without the secrets of the store's URL, nor of any other."""
+    return re.sub(r"\w[\w+.-]*://\S+", lambda found: _shown(found[0]), text.replace(location, _shown(location)))
+
+
+def _shown(location: str) -> str:
+    """A location with the password and every value of the query masked; a directory as it is."""
+    scheme, is_url, rest = location.partition("://")
+    if not is_url:
+        return location
+    try:
+        parts = urlsplit("//" + rest)
+    except ValueError:
+        return f"{scheme}://…"
+    if "@" in parts.path + parts.query + parts.fragment:  # a password with / ? or # in it
+        return f"{scheme}://…"
+    login, at, host = parts.netloc.rpartition("@")
+    user, has_password, _ = login.partition(":")
+    masked = f"{scheme}://{user}{':***' if has_password else ''}{at}{host}{parts.path}"
+    if parts.query:
+        masked += "?" + "&".join(f"{pair.partition('=')[0]}=***" for pair in parts.query.split("&"))
+    return masked

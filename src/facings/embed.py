@@ -52,10 +52,19 @@ def embed(crops: Sequence[UInt8Array], embedder: Embedder) -> Embeddings:
     Returns:
         float32 (N, D) rows with the space they live in; (0, D) for no crops.
     """
+    return embed_prepared([prepare(piece, embedder.card.preparation) for piece in crops], embedder)
+
+
+def embed_prepared(prepared: Sequence[UInt8Array], embedder: Embedder) -> Embeddings:
+    """The same for crops that went through `prepare` already, which keeps less in memory than their photos.
+
+    Args:
+        prepared: uint8 (3, S, S) RGB arrays.
+        embedder: The network.
+    """
     rows: list[FloatArray] = []
-    for start in range(0, len(crops), BATCH_SIZE):  # bounded, so that memory does not grow with the photo
-        batch = np.stack([prepare(piece, embedder.card.preparation) for piece in crops[start : start + BATCH_SIZE]])
-        rows.extend(embedder.run(batch))
+    for start in range(0, len(prepared), BATCH_SIZE):  # bounded, so that memory does not grow with the photo
+        rows.extend(embedder.run(np.stack(prepared[start : start + BATCH_SIZE])))
     return Embeddings(rows=stack_rows(rows, embedder.card.embedding_dim), space_id=embedder.space_id)
 
 

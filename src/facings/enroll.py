@@ -7,24 +7,22 @@ has either enrolled a batch or not; running it again goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from facings.catalog import Product
+from facings.catalog import Names, Product
 from facings.crop import cut_product
-from facings.embed import Embedder, embed
+from facings.embed import Embedder, embed_prepared, prepare
 from facings.errors import FacingsError, GalleryInvalid, Problem
 from facings.gallery import Box, GalleryStore, NewReference, Reference, Twins, refuse_other_space
-from facings.gtin import to_gtin14
 from facings.images import MAX_MEGAPIXELS, decode, read_bytes
 from facings.manifest import LabelledPhoto
 from facings.near_duplicates import near_pairs, perceptual_hash
 from facings.progress import Track, untracked
 from facings.types import UInt8Array
 
-BATCH_SIZE = 32
+BATCH_SIZE = 16  # photos whose bytes are in memory at a time; their pixels are not
 
 
 @dataclass
@@ -57,7 +55,7 @@ class _Piece:
     item: LabelledPhoto
     photo_id: str = ""
     data: bytes = b""
-    pixels: UInt8Array | None = None
+    prepared: UInt8Array | None = None
     look: int = 0
     problem: Problem | None = None
 
@@ -93,49 +91,23 @@ def enroll(
     before = store.references()
     enrolled = {(r.photo_id, r.box): r.sku for r in before}
     keys_before = frozenset(enrolled)
-    names = _Names(store.products())
+    names = Names(store.products())
     result = Enrollment(version=store.gallery_version())
     with ThreadPoolExecutor(n_threads) as pool:
         for batch in _batches(track(photos, "Enrolling", len(photos)), BATCH_SIZE):
-            pieces = pool.map(lambda item: _read_piece(item, keys_before, names, max_megapixels), batch)
+            pieces = pool.map(lambda item: _read_piece(item, keys_before, names, embedder, max_megapixels), batch)
             fresh = _sift(list(pieces), enrolled, keys_before, names, result)
             _commit(store, fresh, names, result, embedder=embedder, model=model)
     result.twins = _new_twins(store.references(), {r.reference_id for r in before})
     return result
 
 
-class _Names:
-    """From what a user calls a product to its SKU."""
-
-    def __init__(self, products: Mapping[str, Product]) -> None:
-        self._products = dict(products)
-        self._by_gtin = {to_gtin14(p.gtin): p.sku for p in products.values() if p.gtin}
-        names = Counter(p.name for p in products.values())
-        self._by_name = {p.name: p.sku for p in products.values() if p.name and names[p.name] == 1}
-
-    def sku(self, label: str) -> str:
-        """The SKU, GTIN or unique name that the catalog knows; else the label is the SKU of a new product."""
-        if label in self._products:
-            return label
-        as_gtin = self._by_gtin.get(to_gtin14(label)) if label.isdecimal() else None
-        return as_gtin or self._by_name.get(label, label)
-
-    def missing(self, items: Iterable[LabelledPhoto]) -> list[Product]:
-        """Products that the catalog lacks, each once."""
-        new: dict[str, Product] = {}
-        for item in items:
-            sku = self.sku(item.label)
-            if sku not in self._products and sku not in new:
-                new[sku] = Product(sku=sku, category=item.category)
-        return list(new.values())
-
-    def add(self, products: Iterable[Product]) -> None:
-        """Remember products that were created."""
-        self._products.update({p.sku: p for p in products})
-
-
 def _read_piece(
-    item: LabelledPhoto, enrolled: Set[tuple[str, Box | None]], names: _Names, max_megapixels: float
+    item: LabelledPhoto,
+    enrolled: Set[tuple[str, Box | None]],
+    names: Names,
+    embedder: Embedder,
+    max_megapixels: float,
 ) -> _Piece:
     try:
         Product(sku=names.sku(item.label), category=item.category)  # refuses what cannot be stored before any work
@@ -145,7 +117,8 @@ def _read_piece(
             return _Piece(item, photo_id)
         image = decode(data, source=str(item.path), max_megapixels=max_megapixels)
         pixels = cut_product(image, item.box)
-        return _Piece(item, photo_id, data, pixels, perceptual_hash(pixels))
+        prepared = prepare(pixels, embedder.card.preparation)
+        return _Piece(item, photo_id, data, prepared, perceptual_hash(pixels))
     except FacingsError as error:
         return _Piece(item, problem=Problem(str(item.path), error.code, str(error)))
 
@@ -154,7 +127,7 @@ def _sift(
     pieces: Sequence[_Piece],
     enrolled: dict[tuple[str, Box | None], str],
     before: Set[tuple[str, Box | None]],
-    names: _Names,
+    names: Names,
     result: Enrollment,
 ) -> list[_Piece]:
     """The pieces that are new; the others are counted where they belong."""
@@ -177,23 +150,36 @@ def _sift(
 
 
 def _commit(
-    store: GalleryStore, fresh: Sequence[_Piece], names: _Names, result: Enrollment, *, embedder: Embedder, model: str
+    store: GalleryStore, fresh: Sequence[_Piece], names: Names, result: Enrollment, *, embedder: Embedder, model: str
 ) -> None:
     """Embed and enroll: the photo files first, then all lines in one transaction."""
     if not fresh:
         return
-    rows = embed([piece.pixels for piece in fresh if piece.pixels is not None], embedder).rows
+    refuse_other_space(store, embedder)  # again: another process may have begun with another model
+    rows = embed_prepared([piece.prepared for piece in fresh if piece.prepared is not None], embedder).rows
     for piece in fresh:
         store.put_photo(piece.photo_id, piece.data)
-    products = names.missing(piece.item for piece in fresh)
+    products = _missing(names, fresh)
     new = [
         NewReference(names.sku(p.item.label), p.photo_id, p.item.box, str(p.item.path), p.look, row)
         for p, row in zip(fresh, rows, strict=True)
     ]
-    result.version = store.add_references(new, embedder=embedder, model=model, products=products)
+    added = store.add_references(new, embedder=embedder, model=model, products=products)
     names.add(products)
+    result.version = added.version
+    result.n_added += added.n_added
+    result.n_already += len(new) - added.n_added  # another process was faster
     result.new_products.extend(p.sku for p in products)
-    result.n_added += len(new)
+
+
+def _missing(names: Names, pieces: Iterable[_Piece]) -> list[Product]:
+    """Products that the catalog lacks, each once."""
+    new: dict[str, Product] = {}
+    for piece in pieces:
+        sku = names.sku(piece.item.label)
+        if sku not in names and sku not in new:
+            new[sku] = Product(sku=sku, category=piece.item.category)
+    return list(new.values())
 
 
 def _new_twins(references: Sequence[Reference], known: set[int]) -> list[Twins]:

@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from facings.catalog import CatalogStore, Product
+from facings.catalog import CatalogStore, Names, Product
 from facings.embed import Embedder
 from facings.errors import BadInput, GalleryInvalid, ModelMismatch
 from facings.match import ExactIndex, VectorIndex
 from facings.near_duplicates import near_pairs
 from facings.types import FloatArray, IntArray
-
-BATCH_SIZE = 32
 
 Box = tuple[float, float, float, float]
 
@@ -75,6 +75,14 @@ class GalleryChanges:
     removed: IntArray
 
 
+@dataclass(frozen=True)
+class Added:
+    """What `add_references` did: the gallery's version now, and how many references are new."""
+
+    version: int
+    n_added: int
+
+
 class GalleryStore(CatalogStore, Protocol):
     """Where references are kept, beside the catalog and the photos."""
 
@@ -92,8 +100,8 @@ class GalleryStore(CatalogStore, Protocol):
 
     def add_references(
         self, new: Sequence[NewReference], *, embedder: Embedder, model: str, products: Sequence[Product]
-    ) -> int:
-        """Add references, and the products they need, in one transaction; the new gallery version."""
+    ) -> Added:
+        """Add references, and the products they need, in one transaction. What is there already is left alone."""
         ...
 
     def remove_references(self, reference_ids: Sequence[int]) -> int:
@@ -113,8 +121,25 @@ class GalleryStore(CatalogStore, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class GalleryState:
+    """The gallery at one version.
+
+    Args:
+        version: Which one.
+        index: The rows, by reference id.
+        sku_of: Reference id → SKU.
+    """
+
+    version: int
+    index: VectorIndex
+    sku_of: Mapping[int, str]
+
+
 class Gallery:
     """The searchable gallery of one embedding space, kept in memory and brought up to date from the store.
+
+    Threads may share it: one at a time holds it.
 
     Args:
         store: Where references are kept.
@@ -124,46 +149,46 @@ class Gallery:
     def __init__(self, store: GalleryStore, embedder: Embedder) -> None:
         self._store = store
         self._embedder = embedder
-        self._index: VectorIndex = ExactIndex(embedder.card.embedding_dim)
-        self._sku_of: dict[int, str] = {}
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
         self._version = 0
+        self._index: VectorIndex = ExactIndex(self._embedder.card.embedding_dim)
+        self._sku_of: dict[int, str] = {}
 
-    @property
-    def version(self) -> int:
-        """Version that the last `refresh` saw."""
-        return self._version
-
-    @property
-    def index(self) -> VectorIndex:
-        """The rows, by reference id."""
-        return self._index
-
-    @property
-    def sku_of(self) -> Mapping[int, str]:
-        """Reference id → SKU."""
-        return self._sku_of
-
-    def refresh(self) -> None:
-        """Take over what other processes enrolled and removed; one small query when nothing changed.
+    @contextmanager
+    def current(self) -> Iterator[GalleryState]:
+        """The gallery with all that other processes enrolled and removed, held still until the block ends.
 
         Raises:
             GalleryInvalid: The gallery is empty.
             ModelMismatch: It holds references, but none made by this model.
         """
-        if self._store.gallery_version() != self._version:
-            changes = self._store.changes_since(self._version, self._embedder.space_id, self._dim)
+        with self._lock:
+            version = self._store.gallery_version()
+            if version != self._version:
+                self._take_over(version)
+            if not len(self._index):
+                explain_empty(self._store, self._embedder)
+            yield GalleryState(self._version, self._index, self._sku_of)
+
+    def _take_over(self, version: int) -> None:
+        """What happened since the last time; everything anew where the store was put back to an earlier state."""
+        if version < self._version:
+            self._forget()
+        dim = self._embedder.card.embedding_dim
+        changes = self._store.changes_since(self._version, self._embedder.space_id, dim)
+        try:
             self._index.remove(changes.removed)
             for reference_id in changes.removed.tolist():
                 del self._sku_of[reference_id]
             self._index.add(changes.ids, changes.rows)
-            self._sku_of.update(zip(changes.ids.tolist(), changes.skus, strict=True))
-            self._version = changes.version
-        if not len(self._index):
-            explain_empty(self._store, self._embedder)
-
-    @property
-    def _dim(self) -> int:
-        return self._embedder.card.embedding_dim
+        except BaseException:
+            self._forget()  # half a change must never be searched
+            raise
+        self._sku_of.update(zip(changes.ids.tolist(), changes.skus, strict=True))
+        self._version = changes.version
 
 
 def explain_empty(store: GalleryStore, embedder: Embedder) -> NoReturn:
@@ -192,12 +217,12 @@ def refuse_other_space(store: GalleryStore, embedder: Embedder) -> None:
             )
 
 
-def remove(store: GalleryStore, sku: str, photo: str | None = None) -> int:
+def remove(store: GalleryStore, label: str, photo: str | None = None) -> int:
     """Take a product's reference photos out of the gallery; its line in the catalog stays.
 
     Args:
         store: Catalog and gallery.
-        sku: The product.
+        label: The product: its SKU, GTIN or unique name.
         photo: Start of a photo id, or the path it was enrolled from; None for all photos of the product.
 
     Returns:
@@ -206,6 +231,7 @@ def remove(store: GalleryStore, sku: str, photo: str | None = None) -> int:
     Raises:
         BadInput: Nothing in the gallery answers to that.
     """
+    sku = Names(store.products()).sku(label)
     wanted = [
         r.reference_id
         for r in store.references()

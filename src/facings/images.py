@@ -12,11 +12,10 @@ import io
 import math
 import os
 import struct
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +23,19 @@ from PIL import ExifTags, ImageCms, UnidentifiedImageError
 from PIL import Image as PillowImage
 
 from facings.errors import BadImage
-from facings.types import Image
+from facings.types import Image, UInt8Array
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-MAX_MEGAPIXELS = 200.0
+MAX_MEGAPIXELS = 120.0
 MAX_FILE_MEGABYTES = 256.0
 
 _SRGB = ImageCms.createProfile("sRGB")
 _WHITE = (255, 255, 255, 255)
 _OPENED_AS = tuple(name for name in FORMATS if name != "MPO")  # Pillow opens an MPO as the JPEG that it begins with
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+_COLOR_MODELS = ("RGB", "CMYK", "L", "LAB")  # that a profile can describe; the others become RGB first
+_BLOCK_PIXELS = 1_000_000  # how many are converted at a time
 _TURNS = {  # EXIF orientation → what makes it upright
     2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
     3: PillowImage.Transpose.ROTATE_180,
@@ -56,6 +57,9 @@ _DAMAGED = (
     MemoryError,
     struct.error,
 )
+# Pillow warns of odd EXIF and of size. One filter for its modules, set once: `catch_warnings` in every call would swap
+# a list that all threads share, and silence the code of others meanwhile.
+warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
 
 
 def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
@@ -133,7 +137,7 @@ def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS) 
         raise BadImage(f"{source}: the file is empty; wanted a photo.")
     _lift_ceiling(max_megapixels)
     try:
-        with _quiet(), PillowImage.open(io.BytesIO(data), formats=_OPENED_AS) as opened:
+        with PillowImage.open(io.BytesIO(data), formats=_OPENED_AS) as opened:
             _check_size(opened, source, max_megapixels)
             return _upright_rgb(opened, data, source)
     except UnidentifiedImageError as error:
@@ -147,38 +151,13 @@ def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS) 
 
 
 def _lift_ceiling(max_megapixels: float) -> None:
-    """Pillow refuses pictures of more than twice its own limit, whatever ours is; raised to ours, never lowered."""
+    """Pillow refuses pictures of more than twice its own limit; raised where ours is larger, never lowered.
+
+    Never taken away: it is what keeps a GIF from filling frames beyond any limit while it is being opened.
+    """
     ceiling = PillowImage.MAX_IMAGE_PIXELS
     if ceiling is not None and 2 * ceiling < max_megapixels * 1e6:
         PillowImage.MAX_IMAGE_PIXELS = math.ceil(max_megapixels * 1e6 / 2)
-
-
-class _Silence:
-    """How many threads decode, and the one scope in which warnings are silent meanwhile."""
-
-    lock = threading.Lock()
-    n_inside = 0
-    scope: warnings.catch_warnings[None]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings from Pillow, which warns of odd EXIF and of size.
-
-    `catch_warnings` swaps a list that all threads share: used by two at once, it could leave the process silent.
-    """
-    with _Silence.lock:
-        if not _Silence.n_inside:
-            _Silence.scope = warnings.catch_warnings(action="ignore")
-            _Silence.scope.__enter__()
-        _Silence.n_inside += 1
-    try:
-        yield
-    finally:
-        with _Silence.lock:
-            _Silence.n_inside -= 1
-            if not _Silence.n_inside:
-                _Silence.scope.__exit__(None, None, None)
 
 
 def _check_size(opened: PillowImage.Image, source: str, max_megapixels: float) -> None:
@@ -198,11 +177,11 @@ def _upright_rgb(opened: PillowImage.Image, data: bytes, source: str) -> Image:
         notes.append(f"{n_frames} frames or pages: the first one was used")
     opened.load()
     taken_at = _taken_at(opened)
-    rgb, conversion = _to_srgb(_turned(opened))
+    pixels, conversion = _to_srgb(_turned(opened))
     if conversion:
         notes.append(conversion)
     return Image(
-        pixels=np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8)),
+        pixels=pixels,
         photo_id=hashlib.sha256(data).hexdigest(),
         source=source,
         taken_at=taken_at,
@@ -220,47 +199,80 @@ def _turned(picture: PillowImage.Image) -> PillowImage.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
-def _to_srgb(picture: PillowImage.Image) -> tuple[PillowImage.Image, str]:
-    """The picture in RGB, and what was done to it in words ("" for nothing worth saying)."""
-    if picture.mode in _SIXTEEN_BIT_MODES or picture.mode in {"I", "F"}:
-        return _from_deep_gray(picture)
-    profile = picture.info.get("icc_profile")
+def _to_srgb(picture: PillowImage.Image) -> tuple[UInt8Array, str]:
+    """The pixels in sRGB, and what was done to them in words ("" for nothing worth saying).
+
+    Block by block: whole pictures as intermediate steps would take several times the memory of the result.
+    """
+    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+    deep = picture.mode in _SIXTEEN_BIT_MODES or picture.mode in {"I", "F"}
+    convert = partial(_deep_gray, white=_white(picture)) if deep else partial(_color, by_profile=_by_profile(picture))
     note = ""
-    if picture.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in picture.info:
-        overlay = picture.convert("RGBA")
+    for left, top, right, bottom in _boxes(picture):
+        pixels[top:bottom, left:right], done = convert(picture.crop((left, top, right, bottom)))
+        note = note or done
+    pixels.setflags(write=False)
+    return pixels, note
+
+
+def _boxes(picture: PillowImage.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Left, top, right and bottom of blocks of at most `_BLOCK_PIXELS` that cover the picture: rows where these fit."""
+    wide = min(picture.width, _BLOCK_PIXELS)
+    tall = _BLOCK_PIXELS // wide
+    for top in range(0, picture.height, tall):
+        for left in range(0, picture.width, wide):
+            yield left, top, min(left + wide, picture.width), min(top + tall, picture.height)
+
+
+def _color(block: PillowImage.Image, by_profile: ImageCms.ImageCmsTransform | None) -> tuple[UInt8Array, str]:
+    note = ""
+    if _may_be_transparent(block):
+        overlay = block.convert("RGBA")
         if overlay.getchannel("A").getextrema() != (255, 255):
             note = "transparent parts were laid on white"
-        background = PillowImage.new("RGBA", picture.size, _WHITE)
-        picture = PillowImage.alpha_composite(background, overlay).convert("RGB")
-    elif picture.mode not in {"RGB", "CMYK", "L", "LAB"}:
-        picture = picture.convert("RGB")
-    converted = _by_profile(picture, profile) if profile else None
-    return converted or picture.convert("RGB"), note
+        background = PillowImage.new("RGBA", block.size, _WHITE)
+        block = PillowImage.alpha_composite(background, overlay).convert("RGB")
+    elif block.mode not in _COLOR_MODELS:
+        block = block.convert("RGB")
+    return np.asarray(by_profile.apply(block) if by_profile else block.convert("RGB")), note
 
 
-def _from_deep_gray(picture: PillowImage.Image) -> tuple[PillowImage.Image, str]:
+def _may_be_transparent(picture: PillowImage.Image) -> bool:
+    return picture.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in picture.info
+
+
+def _deep_gray(block: PillowImage.Image, white: float) -> tuple[UInt8Array, str]:
+    values = np.asarray(block, dtype=np.float64)[..., None]
+    gray = np.clip(np.round(values * (255 / white)), 0, 255)
+    return gray.astype(np.uint8), "gray of more than 8 bits was scaled to 8"
+
+
+def _white(picture: PillowImage.Image) -> float:
     """16 bits have a known white, 65535; whole numbers and floats have none, so the brightest pixel tells it."""
-    values = np.asarray(picture, dtype=np.float64)
-    largest = float(values.max())
-    if not np.isfinite(values).all():
-        raise ValueError("gray values that are not finite")
     if picture.mode in _SIXTEEN_BIT_MODES:
-        white = 65535.0
-    elif picture.mode == "F" and largest <= 1:
-        white = 1.0
-    else:
-        white = 255.0 if largest <= 255 else 65535.0 if largest <= 65535 else largest
-    gray = np.clip(np.round(values * (255 / white)), 0, 255).astype(np.uint8)
-    return PillowImage.fromarray(gray).convert("RGB"), "gray of more than 8 bits was scaled to 8"
+        return 65535.0
+    largest = -math.inf
+    for box in _boxes(picture):
+        values = np.asarray(picture.crop(box))
+        if not np.isfinite(values).all():
+            raise ValueError("gray values that are not finite")
+        largest = max(largest, float(values.max()))
+    if picture.mode == "F" and largest <= 1:
+        return 1.0
+    return 255.0 if largest <= 255 else max(65535.0, largest)
 
 
-def _by_profile(picture: PillowImage.Image, profile: bytes) -> PillowImage.Image | None:
-    """Color by the ICC profile; None where the profile is sRGB already, broken or of another color model."""
+def _by_profile(picture: PillowImage.Image) -> ImageCms.ImageCmsTransform | None:
+    """From the ICC profile to sRGB; None where there is none, it is sRGB already, broken or of another color model."""
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return None
+    mode = picture.mode if picture.mode in _COLOR_MODELS and not _may_be_transparent(picture) else "RGB"
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "sRGB" in ImageCms.getProfileDescription(source):
             return None
-        return ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
+        return ImageCms.buildTransform(source, _SRGB, mode, "RGB")
     except (ImageCms.PyCMSError, *_DAMAGED):
         return None
 

@@ -14,6 +14,8 @@ import numpy as np
 from facings.errors import BadInput
 from facings.types import Candidate, Embeddings, FloatArray, IntArray
 
+_SLICE = 64  # queries compared at a time: the table of similarities stays small beside the gallery
+
 
 class VectorIndex(Protocol):
     """Rows under ids that the caller chooses; ids are unique, and free again once removed."""
@@ -86,7 +88,13 @@ class ExactIndex:
         if queries.ndim != 2 or queries.shape[1] != self._rows.shape[1]:
             raise BadInput(f"Index: got queries {queries.shape}, wanted (Q, {self._rows.shape[1]}).")
         k = min(k, n)
-        similarity = queries @ self._rows[:n].T
+        slices = [self._search_slice(queries[i : i + _SLICE], k) for i in range(0, len(queries), _SLICE)]
+        if not slices:
+            return np.zeros((0, k), np.int64), np.zeros((0, k), np.float32)
+        return np.concatenate([ids for ids, _ in slices]), np.concatenate([cosines for _, cosines in slices])
+
+    def _search_slice(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+        similarity = queries @ self._rows[: len(self)].T
         near = np.array([self._nearest(row, k) for row in similarity], np.int64).reshape(len(queries), k)
         return self._ids[near], np.take_along_axis(similarity, near, axis=1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -55,14 +55,14 @@ class Pipeline:
         Raises:
             FacingsError: The photo cannot be used, the gallery is empty or of another model, or the store failed.
         """
-        self.gallery.refresh()
         data = read_bytes(path)
         image = decode(data, source=str(path), max_megapixels=self.max_megapixels)
         detections = self.detector.detect(image)
         crops = crop(image, detections, min_side_px=self.min_crop_px)
         queries = embed(crops.pixels, self.embedder)
-        candidates = match(queries, self.gallery.index, self.gallery.sku_of, k=self.top_k)
-        decisions = [decide(few, self.limits) for few in candidates]
+        with self.gallery.current() as gallery:
+            candidates = match(queries, gallery.index, gallery.sku_of, k=max(2, self.top_k))
+        decisions = [decide(several, self.limits) for several in candidates]
         result = PhotoResult(
             photo=str(path),
             width=image.width,
@@ -80,7 +80,7 @@ class Pipeline:
                 place=self.place,
                 detector=self.detector.name,
                 space_id=queries.space_id,
-                gallery_version=self.gallery.version,
+                gallery_version=gallery.version,
             )
         return result
 
@@ -91,7 +91,8 @@ class Pipeline:
             GalleryInvalid: The gallery is empty, so no photo could be recognized.
             ModelMismatch: The gallery was made by another model.
         """
-        self.gallery.refresh()
+        with self.gallery.current():
+            pass  # an empty gallery is said once, not for each photo
         for path in paths:
             try:
                 yield self.recognize_photo(path)
@@ -103,11 +104,15 @@ class Pipeline:
         decided = dict(zip(crops.detection_index.tolist(), decisions, strict=True))
         too_small = Decision("unknown", None, (), (f"too small: a side under {self.min_crop_px} px",))
         return tuple(
-            Recognition((x1, y1, x2, y2), confidence, decided.get(row, too_small))
+            Recognition((x1, y1, x2, y2), confidence, self._shown(decided.get(row, too_small)))
             for row, ((x1, y1, x2, y2), confidence) in enumerate(
                 zip(detections.xyxy.tolist(), detections.confidence.tolist(), strict=True)
             )
         )
+
+    def _shown(self, decision: Decision) -> Decision:
+        """The decision with `top_k` candidates; it was made on two at least."""
+        return replace(decision, candidates=decision.candidates[: self.top_k])
 
     def _notes(self, detections: Detections, crops: Crops) -> tuple[str, ...]:
         notes = []

@@ -1,7 +1,8 @@
 """Step 7 of the path: what was decided becomes a line of the append-only record.
 
-A reading is written once: the same photo, boxes and answers at the same place change nothing. When the gallery or
-the model has changed, the same photo gives a new reading and the earlier one stays.
+Saying again what the last reading of a photo at a place said changes nothing. Whenever something differs (boxes,
+gallery, model, limits), the same photo gives a new reading, and the earlier ones stay. A photo without a time of its
+own keeps the time of its first reading.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ class ReadingStore(Protocol):
     """Where readings are kept. There is no way to change or delete one."""
 
     def append_reading(self, reading: Reading, fingerprint: str) -> bool:
-        """Write photo line and box lines in one transaction; False, and nothing written, if it is there already."""
+        """Write photo line and box lines in one transaction.
+
+        Returns:
+            False, and nothing written, if the last reading of this photo at this place has the same fingerprint.
+        """
+        ...
+
+    def first_seen(self, photo_id: str) -> datetime | None:
+        """The earliest time any reading of this photo gives; None when it was never read."""
         ...
 
     def readings(self, *, latest_only: bool = True) -> Sequence[Reading]:
@@ -33,14 +42,14 @@ def record(
     """Append what was seen in one photo.
 
     Returns:
-        False when exactly this is in the record already.
+        False when this is what the record says last of this photo and place.
     """
     reading = Reading(
         photo_id=result.photo_id,
         photo=result.photo,
         width=result.width,
         height=result.height,
-        seen_at=(result.taken_at or datetime.now(UTC)).astimezone(UTC),
+        seen_at=(result.taken_at or store.first_seen(result.photo_id) or datetime.now(UTC)).astimezone(UTC),
         place=place,
         detector=detector,
         space_id=space_id,

@@ -14,11 +14,14 @@ from typing import Any
 
 from facings.annotate import annotate
 from facings.catalog import Product
+from facings.errors import FacingsError
 from facings.page import render, thumbnail
+from facings.progress import Track, untracked
 from facings.types import Image, Reading, Verdict
 
 PICTURE_SIDE_PX = 900
 MAX_PICTURES = 48
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 _CSV_COLUMNS = (
     "seen_at", "place", "photo", "photo_id", "x1", "y1", "x2", "y2", "confidence", "decision", "sku", "name",
@@ -133,41 +136,66 @@ def to_csv(summary: Report, products: Mapping[str, Product]) -> str:
         for r in reading.recognitions:
             best = [(c.sku, round(c.similarity, 4)) for c in r.decision.candidates[:2]] + [("", ""), ("", "")]
             sku = r.decision.sku or ""
-            writer.writerow(
+            fields = (
                 [_iso(reading.seen_at), reading.place, reading.photo, reading.photo_id]
                 + [round(corner, 2) for corner in r.box]
                 + [round(r.confidence, 4), r.decision.verdict, sku, products[sku].name if sku in products else ""]
                 + [best[0][1], best[1][0], best[1][1], "; ".join(r.decision.reasons)]
                 + [reading.detector, reading.space_id, reading.gallery_version, _iso(reading.recorded_at)]
             )
+            writer.writerow([_inert(field) for field in fields])
     return out.getvalue()
 
 
+def _inert(field: object) -> object:
+    """Text that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+    return "'" + field if isinstance(field, str) and field[:1] in _FORMULA_STARTS else field
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """An annotated photo on the page; `uri` is "" where the photo cannot be shown any more."""
+
+    reading: Reading
+    uri: str
+    counts: str
+    is_wide: bool
+
+
 def to_html(
-    summary: Report, products: Mapping[str, Product], open_photo: Callable[[Reading], Image], made_at: datetime
+    summary: Report,
+    products: Mapping[str, Product],
+    open_photo: Callable[[Reading], Image],
+    made_at: datetime,
+    *,
+    track: Track = untracked,
 ) -> str:
     """The report as one self-contained page with annotated pictures of the last photos.
+
+    A photo that is gone gets an empty frame: its line in the record stays.
 
     Args:
         summary: The report.
         products: The catalog by SKU, for names.
-        open_photo: Gives the photo of a reading.
+        open_photo: Gives the photo of a reading, or raises a `FacingsError`.
         made_at: When the page was made.
+        track: Shows progress.
     """
     names = {sku: product.name for sku, product in products.items()}
     shown = sorted(summary.readings, key=lambda reading: reading.seen_at, reverse=True)[:MAX_PICTURES]
     # Shelves first: one picture of forty products says more than forty pictures of one.
     shown.sort(key=lambda reading: -len(reading.recognitions))
-    pictures = [
-        {
-            "src": thumbnail(annotate(open_photo(reading).pixels, reading.recognitions, names), PICTURE_SIDE_PX),
-            "reading": reading,
-            "counts": _counts(reading),
-            "is_wide": len(reading.recognitions) > 1,
-        }
-        for reading in shown
-    ]
-    return render("report.html.j2", report=summary, pictures=pictures, made_at=made_at, names=names)
+    pictures = [_picture(reading, names, open_photo) for reading in track(shown, "Drawing", len(shown))]
+    return render("report.html.j2", report=summary, pictures=pictures, made_at=made_at)
+
+
+def _picture(reading: Reading, names: Mapping[str, str], open_photo: Callable[[Reading], Image]) -> _Picture:
+    try:
+        drawn = annotate(open_photo(reading).pixels, reading.recognitions, names)
+        uri = thumbnail(drawn, PICTURE_SIDE_PX)
+    except FacingsError:
+        uri = ""
+    return _Picture(reading, uri, _counts(reading), len(reading.recognitions) > 1)
 
 
 def _line(place: str, product: Product, facings: Sequence[tuple[Reading, float]]) -> Line:

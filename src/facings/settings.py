@@ -18,7 +18,12 @@ class Settings(BaseSettings):
     """All settings. Unknown keys, in the file or in the environment, are errors."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, toml_file=SETTINGS_FILE, extra="forbid", frozen=True, protected_namespaces=()
+        env_prefix=_PREFIX,
+        env_ignore_empty=True,
+        toml_file=SETTINGS_FILE,
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
     )
 
     store: str = Field("facings-store", min_length=1, description="Directory or database URL of the store.")
@@ -32,7 +37,7 @@ class Settings(BaseSettings):
     min_similarity: float = Field(0.86, ge=-1, le=1, description="Below this cosine a crop is unknown.")
     min_margin: float = Field(0.015, ge=0, le=2, description="Below this lead over the runner-up it is ambiguous.")
     min_crop_px: int = Field(8, ge=1, description="Boxes with a shorter side are too small to be recognized.")
-    max_megapixels: float = Field(200.0, gt=0, description="Larger photos are refused.")
+    max_megapixels: float = Field(120.0, gt=0, description="Larger photos are refused.")
 
     @classmethod
     def settings_customise_sources(

@@ -46,7 +46,8 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=log, transient=True) as progress:
+    # Rich would send what others print on stdout to its own console, away from the file or pipe it is meant for.
+    with Progress(*columns, console=log, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
         task = progress.add_task(label, total=None, rate="")
 
         def move(n_done: int, total: int) -> None:
@@ -59,7 +60,8 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
 def show_problems(problems: Sequence[Problem]) -> None:
     """One line a problem, on stderr."""
     for problem in problems:
-        log.print(f"[red]{plain(problem.where)}[/]: {plain(problem.message)}", soft_wrap=True, highlight=False)
+        message = problem.message.removeprefix(f"{problem.where}: ")  # most name their file themselves
+        log.print(f"[red]{plain(problem.where)}[/]: {plain(message)}", soft_wrap=True, highlight=False)
 
 
 def show_error(message: str, hint: str) -> None:

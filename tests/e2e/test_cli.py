@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -297,3 +299,86 @@ def test_a_closed_pipe_is_no_error_message(shop: Run, photos: Path, tmp_path: Pa
     )
     assert json.loads(done.stdout)["error"] is None
     assert "Traceback" not in done.stderr
+
+
+def test_json_goes_to_the_file_it_is_sent_to_while_progress_is_on_the_screen(
+    shop: Run, photos: Path, tmp_path: Path
+) -> None:
+    screen, stderr = pty.openpty()
+    with (tmp_path / "out.jsonl").open("w") as out:
+        command = [sys.executable, "-m", "facings.cli", "recognize", str(photos), "--json"]
+        environment = {**os.environ, "TERM": "xterm", "FACINGS_THREADS": "1"}
+        running = subprocess.Popen(command, stdout=out, stderr=stderr, cwd=tmp_path, env=environment)
+        os.close(stderr)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux ends a closed terminal with an error
+            while piece := os.read(screen, 4096):
+                shown += piece
+        assert running.wait(60) == 0
+    os.close(screen)
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert [json.loads(line)["error"] for line in lines] == [None] * 6
+    assert b"Recognizing" in shown
+    assert b"6/6" in shown
+
+
+def test_annotating_into_the_folder_of_the_photos_changes_none_of_them(shop: Run, photos: Path) -> None:
+    folder = photos / "apple"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = shop("recognize", folder, "--annotate", folder)
+    assert done.code == 1
+    assert "must not be drawn over" in done.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_init_makes_the_store_that_the_settings_name(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACINGS_STORE", "mine")
+    assert run("init").code == 0
+    assert run("catalog", "list").code == 0
+    assert (tmp_path / "mine" / "facings.db").is_file()
+    assert not (tmp_path / "facings-store").exists()
+    assert run("init", "--store", "other").code == 0
+    assert (tmp_path / "other" / "facings.db").is_file()
+
+
+def test_a_password_in_a_url_is_never_shown(run: Run, tmp_path: Path) -> None:
+    done = run("init", f"sqlite:///{tmp_path}/x.db?password=geheim")
+    assert "geheim" not in done.out + done.err
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.json", "r.html"])
+def test_the_ending_of_the_file_chooses_the_form_of_the_report(shop: Run, tmp_path: Path, name: str) -> None:
+    assert shop("report", "--out", name).code == 0
+    assert (tmp_path / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--out", "r.txt"), ("--format", "html"), ("--format", "table", "--out", "r.csv")]
+)
+def test_a_form_that_cannot_go_there_is_misuse(shop: Run, arguments: tuple[str, ...]) -> None:
+    assert shop("report", *arguments).code == 2
+
+
+def test_a_report_that_cannot_be_written_says_so(shop: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = shop("report", "--out", "file/r.csv")
+    assert done.code == 1
+    assert "r.csv: cannot be written" in done.err
+
+
+def test_an_empty_folder_enrolls_nothing_and_says_so(shop: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = shop("gallery", "add", "soap", "empty")
+    assert done.code == 1
+    assert "no photo was found" in done.err
+
+
+def test_version_and_impossible_threads(run: Run) -> None:
+    assert run("--version").out.startswith("facings ")
+    assert run("recognize", "x.jpg", "--threads", "0").code == 2
+
+
+def test_a_place_that_is_no_text_is_kept_in_a_readable_form(shop: Run, photos: Path) -> None:
+    done = shop("recognize", photos / "apple" / "0.jpg", "--place", "caf\udce9")
+    assert done.code == 0
+    assert json.loads(shop("report", "--format", "json").out)["readings"][0]["place"] == "caf\\udce9"

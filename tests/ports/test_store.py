@@ -134,7 +134,7 @@ def make_new(seed: int, sku: str = "a", box: Box | None = None) -> NewReference:
 def add(store: SqlStore, *new: NewReference, space: str = SPACE) -> int:
     """Add references, and the products that they need."""
     products = [Product(sku) for sku in sorted({r.sku for r in new})]
-    return store.add_references(new, embedder=FakeEmbedder(space), model="fake", products=products)
+    return store.add_references(new, embedder=FakeEmbedder(space), model="fake", products=products).version
 
 
 def held(changes: GalleryChanges) -> dict[int, tuple[str, bytes]]:
@@ -351,7 +351,6 @@ def test_a_product_that_is_there_is_not_overwritten_by_enrolling(store: SqlStore
     [
         pytest.param([make_new(1), make_new(2, "nobody"), make_new(3)], id="product that does not exist"),
         pytest.param([make_new(1), make_new(2), make_new(2)], id="one photo twice"),
-        pytest.param([make_new(1), make_new(9)], id="photo that is enrolled"),
     ],
 )
 def test_all_references_or_none(bad: Sequence[NewReference], store: SqlStore) -> None:
@@ -364,6 +363,23 @@ def test_all_references_or_none(bad: Sequence[NewReference], store: SqlStore) ->
     assert (everything(store), store.products(), store.gallery_version()) == before
     add(store, make_new(1))
     assert len(everything(store)) == 2
+
+
+def test_what_is_there_is_left_alone_and_not_counted(store: SqlStore) -> None:
+    add(store, make_new(1), make_new(2))
+    again = [make_new(1), make_new(2)]
+    added = store.add_references(again, embedder=FakeEmbedder(), model="fake", products=[])
+    assert (added.n_added, added.version, store.gallery_version()) == (0, 1, 1)
+    added = store.add_references([make_new(2), make_new(3)], embedder=FakeEmbedder(), model="fake", products=[])
+    assert (added.n_added, added.version) == (1, 2)
+    assert len(store.references()) == 3
+    assert store.add_references([], embedder=FakeEmbedder(), model="fake", products=[]).n_added == 0
+
+
+def test_a_model_that_moved_is_remembered_where_it_is_now(store: SqlStore) -> None:
+    for number, model in enumerate(("old/place", "new/place")):
+        store.add_references([make_new(number)], embedder=FakeEmbedder(), model=model, products=[Product("a")])
+    assert store.spaces() == {SPACE: "new/place"}
 
 
 def test_removed_vectors_are_gone_for_good(store: SqlStore, place: Place) -> None:
@@ -460,7 +476,12 @@ def test_a_change_in_the_middle_of_reading_is_seen_next_time(
 ) -> None:
     add(store, make_new(1))
     gallery = Gallery(store, FakeEmbedder())
-    gallery.refresh()
+
+    def state() -> tuple[int, set[int]]:
+        with gallery.current() as now:
+            return now.version, set(now.sku_of)
+
+    state()
     add(store, make_new(2), make_new(3))
     first, second, third = (r.reference_id for r in store.references())
     other = place.open()
@@ -476,10 +497,8 @@ def test_a_change_in_the_middle_of_reading_is_seen_next_time(
         return now
 
     monkeypatch.setattr(sql_store, "_version", version_then_change)
-    gallery.refresh()
-    assert (gallery.version, set(gallery.sku_of)) == (2, {first, second, third})
-    gallery.refresh()
-    assert (gallery.version, set(gallery.sku_of)) == (4, set(everything(store)))
+    assert state() == (2, {first, second, third})
+    assert state() == (4, set(everything(store)))
     other.close()
 
 

@@ -22,8 +22,8 @@ def main(location: str, photos: str, name: str, n_adds: int) -> None:
         photo_id = hashlib.sha256(f"{name} {number}".encode()).hexdigest()
         row = np.eye(DIM, dtype=np.float32)[number % DIM]
         new = NewReference(sku, photo_id, None, f"{name}/{number}.jpg", number, row)
-        version = store.add_references([new], embedder=FakeEmbedder(), model="fake", products=[Product(sku)])
-        sys.stdout.write(f"{version}\n")
+        added = store.add_references([new], embedder=FakeEmbedder(), model="fake", products=[Product(sku)])
+        sys.stdout.write(f"{added.version}\n")
     store.close()
 
 

@@ -61,7 +61,7 @@ def test_two_photos_of_one_name_give_two_files(tmp_path: Path) -> None:
         folder.add(PhotoResult(str(photo), 64, 48, (recognition("accepted", box),), photo_id=photo_id * 64))
         for photo, photo_id in ((first, "1"), (second, "2"))
     ]
-    assert [path.name for path in paths] == ["shelf.jpg", "shelf-22222222.jpg"]
+    assert [path.name for path in paths] == ["shelf.jpg", "shelf-2.jpg"]
     for path in paths:
         with PillowImage.open(path) as drawn:
             assert drawn.size == (64, 48)
@@ -73,3 +73,28 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path) 
     blocked.write_text("not a folder")
     with pytest.raises(BadInput, match="file"):
         AnnotatedFolder(blocked, {}).add(PhotoResult(str(photo), 64, 48, ()))
+
+
+@pytest.mark.parametrize("box", [(10, 10, 10.5, 50), (10, 10, 50, 10.5), (10, 10, 10.2, 10.2)])
+def test_a_box_thinner_than_a_pixel_is_drawn(box: tuple[float, float, float, float]) -> None:
+    assert (annotate(GRAY, [recognition("accepted", box)], {}) != GRAY).any()
+
+
+def test_a_name_with_a_line_break_is_written_on_one_line() -> None:
+    broken = annotate(GRAY, [recognition("accepted")], {"milk-1": "Whole\nmilk"})
+    assert (broken == annotate(GRAY, [recognition("accepted")], {"milk-1": "Whole milk"})).all()
+
+
+def test_the_photo_itself_is_never_drawn_over(tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "a.jpg", 1)
+    before = photo.read_bytes()
+    with pytest.raises(BadInput, match="the photo itself"):
+        AnnotatedFolder(tmp_path, {}).add(PhotoResult(str(photo), 64, 48, ()))
+    assert photo.read_bytes() == before
+
+
+def test_three_photos_of_one_name_and_content_give_three_files(tmp_path: Path) -> None:
+    folder = AnnotatedFolder(tmp_path / "out", {})
+    photos = [save_photo(tmp_path / str(number) / "x.jpg", 1) for number in range(3)]
+    names = [folder.add(PhotoResult(str(photo), 64, 48, (), photo_id="1" * 64)).name for photo in photos]
+    assert names == ["x.jpg", "x-2.jpg", "x-3.jpg"]

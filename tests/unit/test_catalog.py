@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facings.adapters.sql_store import SqlStore
 from facings.catalog import (
     COLUMNS,
     MAX_SKU_LENGTH,
@@ -333,3 +334,27 @@ def test_what_is_exported_comes_in_again_unchanged(
 
 def test_an_empty_catalog_exports_its_header_alone() -> None:
     assert export_catalog(MemoryCatalog()) == ",".join(COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        pytest.param("a,\nb,4006381333931\n", {"a": None, "b": "4006381333931"}, id="moved"),
+        pytest.param("a,96385074\nb,4006381333931\n", {"a": "96385074", "b": "4006381333931"}, id="swapped"),
+    ],
+)
+def test_a_gtin_may_move_within_one_file(
+    store: SqlStore, tmp_path: Path, rows: str, wanted: dict[str, str | None]
+) -> None:
+    store.put_products([Product("a", gtin="4006381333931"), Product("b", gtin="96385074")])
+    path = tmp_path / "products.csv"
+    path.write_text(f"sku,gtin\n{rows}")
+    assert import_catalog(store, path).problems == ()
+    assert {sku: product.gtin for sku, product in store.products().items()} == wanted
+
+
+def test_rows_of_empty_fields_are_passed_over(store: SqlStore, tmp_path: Path) -> None:
+    path = tmp_path / "products.csv"
+    path.write_text("sku;name;brand\nmilk;Milk;\n;;\n ; ;\n")
+    done = import_catalog(store, path)
+    assert (done.n_new, done.problems) == (1, ())

@@ -127,3 +127,18 @@ def test_clipped_boxes_are_the_part_inside(xyxy: FloatArray, width: int, height:
         ]
         assert got == wanted
     assert (clip_boxes(clipped, width, height) == clipped).all()
+
+
+def test_given_boxes_are_found_however_the_path_is_written() -> None:
+    boxes = np.array([[0, 0, 10, 10]], np.float32)
+    given = GivenBoxes({"./aisle/a.jpg": boxes, "aisle\\b.jpg": boxes})
+    for source in ("aisle/a.jpg", "/data/aisle/a.jpg", "aisle/b.jpg", "x\\aisle\\b.jpg"):
+        assert len(GivenBoxes({"./aisle/a.jpg": boxes, "aisle\\b.jpg": boxes}).detect(photo(source))) == 1
+    assert len(given.detect(photo("aisle/a.jpg"))) == len(given.detect(photo("aisle/a.jpg"))) == 1
+
+
+def test_one_name_in_the_box_file_never_serves_two_photos() -> None:
+    given = GivenBoxes({"a.jpg": np.array([[0, 0, 10, 10]], np.float32)})
+    assert len(given.detect(photo("x/a.jpg"))) == 1
+    with pytest.raises(BadInput, match=r"y/a\.jpg: the box file's 'a\.jpg' fits x/a\.jpg too"):
+        given.detect(photo("y/a.jpg"))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from conftest import FakeEmbedder, make_pixels, save_photo
-from facings.adapters.sql_store import SqlStore
+from facings.adapters.sql_store import SqlStore, init_store
+from facings.catalog import Product
 from facings.embed import embed
 from facings.enroll import enroll
 from facings.errors import BadInput, GalleryInvalid, ModelMismatch
 from facings.gallery import Gallery, Reference, find_twins, remove
 from facings.manifest import LabelledPhoto
-from facings.match import match
+from facings.match import ExactIndex, match
 from facings.near_duplicates import MAX_BITS_APART
 
 
@@ -29,12 +31,20 @@ def add(store: SqlStore, folder: Path, *skus: str, first_seed: int = 0) -> None:
 def found(gallery: Gallery, seed: int) -> str:
     """The product that a picture shows most likely."""
     query = embed([make_pixels(seed)], FakeEmbedder())
-    return match(query, gallery.index, gallery.sku_of, k=1)[0][0].sku
+    with gallery.current() as state:
+        return match(query, state.index, state.sku_of, k=1)[0][0].sku
+
+
+def state_of(gallery: Gallery) -> tuple[int, int, set[str]]:
+    """Version, number of references, products."""
+    with gallery.current() as state:
+        assert len(state.index) == len(state.sku_of)
+        return state.version, len(state.index), set(state.sku_of.values())
 
 
 def test_an_empty_gallery_says_what_to_do(store: SqlStore, embedder: FakeEmbedder) -> None:
     with pytest.raises(GalleryInvalid, match=r"The gallery is empty\. Enroll products first: facings gallery build"):
-        Gallery(store, embedder).refresh()
+        state_of(Gallery(store, embedder))
 
 
 def test_another_model_is_refused_by_name(store: SqlStore, tmp_path: Path) -> None:
@@ -43,7 +53,7 @@ def test_another_model_is_refused_by_name(store: SqlStore, tmp_path: Path) -> No
     with pytest.raises(
         ModelMismatch, match=r"made by model 'fake' \(space fake-space-00001\).*space other-space.*--model fake"
     ):
-        Gallery(store, FakeEmbedder("other-space")).refresh()
+        state_of(Gallery(store, FakeEmbedder("other-space")))
 
 
 def test_a_gallery_in_use_sees_what_is_added_and_removed(
@@ -51,34 +61,77 @@ def test_a_gallery_in_use_sees_what_is_added_and_removed(
 ) -> None:
     add(store, tmp_path, "a", "b")
     gallery = Gallery(store, embedder)
-    gallery.refresh()
-    assert (found(gallery, 0), found(gallery, 1), gallery.version) == ("a", "b", 1)
+    assert (found(gallery, 0), found(gallery, 1)) == ("a", "b")
+    assert state_of(gallery) == (1, 2, {"a", "b"})
 
-    add(store, tmp_path, "c", first_seed=2)
-    assert len(gallery.index) == 2  # not before it is asked to
-    gallery.refresh()
-    assert (found(gallery, 2), gallery.version) == ("c", 2)
+    with gallery.current() as state:
+        add(store, tmp_path, "c", first_seed=2)
+        assert len(state.index) == 2  # held still for who is searching
+    assert found(gallery, 2) == "c"
+    assert state_of(gallery) == (2, 3, {"a", "b", "c"})
 
     remove(store, "a")
-    gallery.refresh()
     assert found(gallery, 0) != "a"
-    assert set(gallery.sku_of.values()) == {"b", "c"}
-    assert (len(gallery.index), gallery.version) == (2, 3)
+    assert state_of(gallery) == (3, 2, {"b", "c"})
 
     add(store, tmp_path, "a", first_seed=0)
-    gallery.refresh()
     assert found(gallery, 0) == "a"
+
+
+def test_threads_may_share_a_gallery_while_it_grows(store: SqlStore, embedder: FakeEmbedder, tmp_path: Path) -> None:
+    add(store, tmp_path, "a")
+    gallery = Gallery(store, embedder)
+    with ThreadPoolExecutor(4) as pool:
+        for round_number in range(1, 8):
+            add(store, tmp_path, f"p{round_number}", first_seed=round_number)
+            states = list(pool.map(lambda _: state_of(gallery), range(8)))
+            assert {state[:2] for state in states} == {(round_number + 1, round_number + 1)}
+
+
+def test_a_change_that_cannot_be_taken_over_leaves_nothing_half_done(
+    store: SqlStore, embedder: FakeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(store, tmp_path, "a", "b")
+    gallery = Gallery(store, embedder)
+    state_of(gallery)
+    remove(store, "a")
+    add(store, tmp_path, "c", first_seed=2)
+    with monkeypatch.context() as broken:
+        broken.setattr(ExactIndex, "add", lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            state_of(gallery)
+    assert state_of(gallery) == (3, 2, {"b", "c"})
+
+
+def test_a_store_put_back_to_an_earlier_state_is_read_anew(
+    store: SqlStore, embedder: FakeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(store, tmp_path, "a")
+    add(store, tmp_path, "b", first_seed=1)
+    gallery = Gallery(store, embedder)
+    assert state_of(gallery) == (2, 2, {"a", "b"})
+    earlier = init_store(str(tmp_path / "backup"))
+    add(earlier, tmp_path / "again", "a")
+    monkeypatch.setattr(gallery, "_store", earlier)
+    assert state_of(gallery) == (1, 1, {"a"})
+    earlier.close()
+
+
+def test_a_product_is_removed_by_the_name_it_was_enrolled_by(store: SqlStore, tmp_path: Path) -> None:
+    store.put_products([Product("sku-1", gtin="4006381333931", name="Red apple")])
+    add(store, tmp_path, "Red apple")
+    assert [r.sku for r in store.references()] == ["sku-1"]
+    assert remove(store, "4006381333931") == 1
 
 
 def test_a_gallery_that_was_emptied_is_empty(store: SqlStore, embedder: FakeEmbedder, tmp_path: Path) -> None:
     add(store, tmp_path, "a")
     gallery = Gallery(store, embedder)
-    gallery.refresh()
+    state_of(gallery)
     remove(store, "a")
 
     with pytest.raises(GalleryInvalid, match="empty"):
-        gallery.refresh()
-    assert len(gallery.index) == 0
+        state_of(gallery)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import io
 import os
 import random
 import struct
-import threading
+import subprocess
+import sys
 import tracemalloc
 import warnings
 import zlib
@@ -73,10 +74,16 @@ def png(width: int, height: int, bits: int, color_type: int, packed: bytes) -> b
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
+def flat_png(width: int, height: int, bits: int, color_type: int, row: bytes) -> bytes:
+    """Rows that are all the same, all of them there; made without ever holding the picture."""
+    press = zlib.compressobj(1)
+    rows = (press.compress((b"\x00" + row) * 100) for _ in range(height // 100))
+    return png(width, height, bits, color_type, b"".join(rows) + press.flush())
+
+
 def one_bit_png(side: int) -> bytes:
-    """A black square; all of its rows are there."""
-    row, press = bytes(1 + (side + 7) // 8), zlib.compressobj(1)
-    return png(side, side, 1, 0, b"".join(press.compress(row * 100) for _ in range(side // 100)) + press.flush())
+    """A black square."""
+    return flat_png(side, side, 1, 0, bytes((side + 7) // 8))
 
 
 def wide_gamut_profile() -> bytes:
@@ -279,6 +286,98 @@ def test_pillows_ceiling_is_never_lowered(monkeypatch: pytest.MonkeyPatch, ceili
     assert ceiling == PillowImage.MAX_IMAGE_PIXELS
 
 
+def test_gif_whose_frame_is_a_bomb_is_refused_without_its_memory(tmp_path: Path) -> None:
+    """Pillow fills such a frame with the background while it opens the file, before there is a size to check."""
+    header = b"GIF89a" + struct.pack("<HHBBB", 9, 9, 0, 0, 0)
+    to_background = b"!\xf9\x04\x08\x00\x00\x00\x00"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 65_535, 65_535, 0)
+    said, peak = decoded_elsewhere(tmp_path, header + to_background + frame + b"\x02\x01\x00\x00;")
+    assert "too large" in said
+    assert peak < INTERPRETER
+
+
+# Memory
+
+INTERPRETER = 150e6  # bytes at most for Python, NumPy, Pillow, the file and one block of the picture
+
+DECODE_ELSEWHERE = """
+import sys
+from pathlib import Path
+from facings.errors import BadImage
+from facings.images import decode
+try:
+    image = decode(Path(sys.argv[1]).read_bytes(), source="shelf.jpg")
+    print(image.width, image.height, image.pixels.min((0, 1)).tolist(), image.pixels.max((0, 1)).tolist(), *image.notes)
+except BadImage as error:
+    print(error.message)
+# The peak of this program alone: getrusage() would count the tests' own memory, from which it was forked.
+status = Path("/proc/self/status").read_text()
+print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+"""
+
+
+def decoded_elsewhere(folder: Path, data: bytes) -> tuple[str, float]:
+    """What decoding gave in a process of its own, and the most memory, in bytes, that the whole process ever held."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak of a process is read from /proc")
+    path = folder / "shelf.jpg"
+    path.write_bytes(data)
+    said = elsewhere(DECODE_ELSEWHERE, path)
+    text, peak = said.strip().rsplit("\n", 1)
+    return text, int(peak) * 1024.0
+
+
+def elsewhere(code: str, *arguments: Path) -> str:
+    """What a Python process prints in which every warning is an error."""
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("bits", "color_type", "pixel", "wanted"),
+    [
+        pytest.param(8, 6, b"\xc8\x00\x00\x80", "[227, 127, 127] [227, 127, 127] transparent", id="transparent"),
+        pytest.param(16, 0, b"\x80\x80", "[128, 128, 128] [128, 128, 128] gray of more", id="16-bit gray"),
+    ],
+)
+def test_large_picture_takes_little_more_than_itself(
+    tmp_path: Path, bits: int, color_type: int, pixel: bytes, wanted: str
+) -> None:
+    """3 bytes of a pixel are the photo that comes out, up to 4 the picture as Pillow holds it."""
+    said, peak = decoded_elsewhere(tmp_path, flat_png(6000, 10_000, bits, color_type, pixel * 6000))
+    assert said.startswith(f"6000 10000 {wanted}")
+    assert peak <= 60e6 * (3 + 5) + INTERPRETER
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_blocks_leave_no_seams(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    if mode in {"I;16", "I", "F"}:
+        dtype = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        source = PillowImage.fromarray((make_pixels(1)[..., 0].astype(int) * 300).astype(dtype))
+    else:
+        source = picture().convert(mode)
+    if mode == "RGBA":
+        source.putalpha(picture(2).convert("L"))
+    data = saved(source, "TIFF", icc_profile=wide_gamut_profile())
+    whole = decoded(data)
+    for size in (1000, 64, 7):  # some rows, one row, parts of rows
+        monkeypatch.setattr(images, "_BLOCK_PIXELS", size)
+        image = decoded(data)
+        assert differs(image.pixels, whole.pixels) == 0
+        assert image.notes == whole.notes
+
+
+def test_transparency_in_one_block_alone_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = picture().convert("RGBA")
+    source.putpixel((0, 20), (1, 2, 3, 0))
+    monkeypatch.setattr(images, "_BLOCK_PIXELS", 100)
+    image = decoded(saved(source, "PNG"))
+    assert image.notes == ("transparent parts were laid on white",)
+    assert image.pixels[20, 0].tolist() == [255] * 3
+
+
 # Depth
 
 
@@ -330,6 +429,12 @@ def test_deep_gray_tiff_keeps_order_and_brightness(values: Any, wanted: list[int
 def test_gray_that_is_no_number_is_refused(value: float) -> None:
     with pytest.raises(BadImage, match="not finite"):
         decoded(saved(PillowImage.fromarray(np.array([[1.0, value]], np.float32)), "TIFF"))
+
+
+def test_gray_of_signaling_nan_is_refused_without_a_warning() -> None:
+    values = np.array([[0x3F800000, 0x7FA00000]], np.uint32).view(np.float32)
+    with pytest.raises(BadImage, match="not finite"):
+        decoded(saved(PillowImage.fromarray(values), "TIFF"))
 
 
 # Transparency
@@ -652,36 +757,42 @@ def test_fault_of_ours_surfaces(monkeypatch: pytest.MonkeyPatch) -> None:
 # Warnings
 
 
-def test_overlapping_threads_leave_the_warnings_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    inside = {"first": threading.Event(), "second": threading.Event()}
-    leave = {"first": threading.Event(), "second": threading.Event()}
-    plain = images._upright_rgb
+DECODE_IN_THREADS = """
+import sys, threading, warnings
+from pathlib import Path
+from facings.images import decode
+before = list(warnings.filters)
+start = threading.Barrier(len(sys.argv) - 1)
+heard = []
 
-    def slow(opened: PillowImage.Image, data: bytes, source: str) -> Image:
-        inside[source].set()
-        assert leave[source].wait(10)
-        warnings.warn("Pillow grumbles", UserWarning, stacklevel=1)  # would be an error here were it not silenced
-        return plain(opened, data, source)
+def work(path):
+    start.wait()
+    for _ in range(50):
+        image = decode(Path(path).read_bytes(), source=path)
+        assert image.width == 64
+        try:
+            warnings.warn("not of Pillow")
+        except UserWarning as warning:  # an error, as this process asked for
+            heard.append(warning)
 
-    data = saved(picture(), "PNG")
-    found: dict[str, Image] = {}
+threads = [threading.Thread(target=work, args=(path,)) for path in sys.argv[1:]]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert list(warnings.filters) == before
+print(len(heard))
+"""
 
-    def work(source: str) -> None:
-        found[source] = decode(data, source=source)
 
-    monkeypatch.setattr(images, "_upright_rgb", slow)
-    before = list(warnings.filters)
-    threads = {name: threading.Thread(target=work, args=(name,)) for name in inside}
-    for name, thread in threads.items():
-        thread.start()
-        assert inside[name].wait(10)
-    for name, thread in threads.items():  # the one that came first also goes first
-        leave[name].set()
-        thread.join(10)
-    assert set(found) == {"first", "second"}
-    assert list(warnings.filters) == before
-    with pytest.warns(UserWarning, match="heard again"):
-        warnings.warn("heard again", UserWarning, stacklevel=1)
+def test_odd_files_in_threads_do_not_warn_and_silence_nobody_else(tmp_path: Path) -> None:
+    cut = exif_bytes({ORIENTATION: 6})[:-6]
+    paths = [tmp_path / f"{kind}-{turn}" for kind in ("JPEG", "PNG") for turn in "ab"]
+    for path in paths:
+        path.write_bytes(saved(picture(), path.name.split("-")[0], exif=cut))
+        with pytest.warns(UserWarning, match="Corrupt EXIF"), PillowImage.open(path) as opened:
+            opened.getexif().get(ORIENTATION)
+    assert elsewhere(DECODE_IN_THREADS, *paths) == "200\n"
 
 
 def test_photo_that_fails_leaves_the_warnings_as_they_were() -> None:

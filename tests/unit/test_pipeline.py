@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,20 +73,17 @@ def shelf(folder: Path) -> tuple[Path, UInt8Array]:
     return folder / "shelf.bmp", pixels
 
 
-SHELF_BOXES = GivenBoxes(
-    {
-        "shelf.bmp": np.array(
-            [[64, 0, 128, 48], [0, 0, 64, 48], [20, 10, 25, 40], [128, 0, 192, 48]], np.float32
-        )  # tea, milk, a sliver, the unknown
-    }
-)
+def shelf_boxes() -> GivenBoxes:
+    """Tea, milk, a sliver, the unknown."""
+    boxes = [[64, 0, 128, 48], [0, 0, 64, 48], [20, 10, 25, 40], [128, 0, 192, 48]]
+    return GivenBoxes({"shelf.bmp": np.array(boxes, np.float32)})
 
 
 def test_each_box_gives_a_recognition_in_the_order_of_the_boxes(
     stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
 ) -> None:
     path, _ = shelf(tmp_path)
-    result = pipeline(stocked, embedder, detector=SHELF_BOXES).recognize_photo(path)
+    result = pipeline(stocked, embedder, detector=shelf_boxes()).recognize_photo(path)
     assert (result.width, result.height, result.error) == (192, 48, None)
     assert [r.box for r in result.recognitions] == [
         (64, 0, 128, 48),
@@ -107,7 +105,7 @@ def test_each_box_gives_a_recognition_in_the_order_of_the_boxes(
 
 def test_json_of_a_photo_is_the_golden_one(stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path) -> None:
     path, _ = shelf(tmp_path)
-    got = pipeline(stocked, embedder, detector=SHELF_BOXES).recognize_photo(path).to_json()
+    got = pipeline(stocked, embedder, detector=shelf_boxes()).recognize_photo(path).to_json()
     assert got["photo"] == str(path)
     got["photo"] = "shelf.bmp"
     similarities = [c.pop("similarity") for r in got["recognitions"] for c in r["candidates"]]
@@ -125,7 +123,7 @@ def test_json_has_exactly_the_keys_and_types_of_the_contract(
     stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
 ) -> None:
     path, _ = shelf(tmp_path)
-    got = pipeline(stocked, embedder, detector=SHELF_BOXES).recognize_photo(path).to_json()
+    got = pipeline(stocked, embedder, detector=shelf_boxes()).recognize_photo(path).to_json()
 
     def types(record: dict[str, Any]) -> dict[str, str]:
         return {key: type(value).__name__ for key, value in record.items()}
@@ -177,7 +175,7 @@ def test_photo_without_given_boxes_is_reported_and_the_batch_goes_on(
     stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
 ) -> None:
     path, _ = shelf(tmp_path)
-    results = list(pipeline(stocked, embedder, detector=SHELF_BOXES).recognize([query(tmp_path, TEA), path]))
+    results = list(pipeline(stocked, embedder, detector=shelf_boxes()).recognize([query(tmp_path, TEA), path]))
     assert [result.error and result.error.code for result in results] == ["bad_input", None]
 
 
@@ -209,7 +207,7 @@ def test_one_photo_raises_what_is_wrong_with_it(stocked: SqlStore, embedder: Fak
 def test_reading_leads_back_to_all_that_made_it(stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path) -> None:
     path, _ = shelf(tmp_path)
     before = datetime.now(UTC)
-    result = pipeline(stocked, embedder, detector=SHELF_BOXES).recognize_photo(path)
+    result = pipeline(stocked, embedder, detector=shelf_boxes()).recognize_photo(path)
     (reading,) = stocked.readings()
     assert reading.photo_id == result.photo_id
     assert (reading.photo, reading.place, reading.detector) == (str(path), "store-12/aisle-3", "given-boxes")
@@ -284,7 +282,7 @@ def test_answer_that_hits_the_ceiling_of_the_detector_says_so(
 ) -> None:
     monkeypatch.setattr("facings.detect.MAX_DETECTIONS", 2)
     path, _ = shelf(tmp_path)
-    result = pipeline(stocked, embedder, detector=SHELF_BOXES).recognize_photo(path)
+    result = pipeline(stocked, embedder, detector=shelf_boxes()).recognize_photo(path)
     assert len(result.recognitions) == 2
     assert result.notes == ("the detector reached its ceiling of 2 products; there may be more",)
 
@@ -386,3 +384,30 @@ def test_detector_sees_the_upright_photo(stocked: SqlStore, embedder: FakeEmbedd
     result = pipeline(stocked, embedder, detector=Watching()).recognize_photo(tmp_path / "turned.png")
     assert (seen[0].pixels == make_pixels(TEA)).all()
     assert result.recognitions[0].decision.sku == "tea"
+
+
+@pytest.mark.parametrize("top_k", [1, 2])
+def test_how_many_candidates_are_shown_does_not_change_the_decision(
+    stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path, top_k: int
+) -> None:
+    path = query(tmp_path, TEA)
+    strict = replace(pipeline(stocked, embedder), limits=Limits(-1.0, 1.99), top_k=top_k)
+    decision = strict.recognize_photo(path).recognitions[0].decision
+    assert decision.verdict == "ambiguous"
+    assert len(decision.candidates) == top_k
+
+
+def test_what_was_seen_before_is_recorded_again_when_something_else_was_seen_between(
+    stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
+) -> None:
+    path, _ = shelf(tmp_path)
+    with_boxes, whole = pipeline(stocked, embedder, detector=shelf_boxes()), pipeline(stocked, embedder)
+    counts = []
+    for eyes in (whole, with_boxes, with_boxes, whole):
+        eyes.recognize_photo(path)
+        (last,) = stocked.readings()
+        counts.append(len(last.recognitions))
+    assert counts == [1, 4, 4, 1]
+    every = stocked.readings(latest_only=False)
+    assert [len(reading.recognitions) for reading in every] == [1, 4, 1]
+    assert len({reading.seen_at for reading in every}) == 1  # the photo did not become younger

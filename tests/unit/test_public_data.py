@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,8 @@ import pytest
 
 from conftest import save_photo
 from facings import public_data
-from facings.errors import DownloadFailed
-from facings.public_data import FOLDER, download_grocery_store, find_grocery_store, fingerprint
+from facings.errors import BadInput, DownloadFailed
+from facings.public_data import DOWNLOADS, FOLDER, download_grocery_store, find_grocery_store, fingerprint
 
 
 class Server:
@@ -90,6 +91,86 @@ def test_what_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> N
     server.asked.clear()
     download_grocery_store(tmp_path / "data", origin=server.origin)
     assert server.asked == ["/train/Fruit/Apple/0.jpg"]
+
+
+@pytest.mark.parametrize(
+    "lost", ["classes.csv", "train.txt", "val.txt", "train/Fruit/Apple/0.jpg", "val/Fruit/Red Kiwi/1.jpg"]
+)
+def test_a_copy_counts_only_when_complete_and_is_completed(server: Server, tmp_path: Path, lost: str) -> None:
+    root = download_grocery_store(tmp_path / "data", origin=server.origin)
+    content = (root / lost).read_bytes()
+    (root / lost).unlink()
+    assert find_grocery_store(tmp_path / "data") is None
+    server.asked.clear()
+    assert download_grocery_store(tmp_path / "data", origin=server.origin) == root
+    assert server.asked == ["/" + lost.replace(" ", "%20")]
+    assert (root / lost).read_bytes() == content
+    assert find_grocery_store(tmp_path / "data") == root
+
+
+def test_a_download_broken_off_is_not_taken_for_a_copy(server: Server, tmp_path: Path) -> None:
+    server.failing["/train/Fruit/Apple/0.jpg"] = 3
+    with pytest.raises(DownloadFailed):
+        download_grocery_store(tmp_path / "data", origin=server.origin)
+    assert (tmp_path / "data" / FOLDER / "train.txt").is_file()
+    assert find_grocery_store(tmp_path / "data") is None
+
+
+def test_no_copy_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
+    assert find_grocery_store(tmp_path / "nowhere") is None
+    assert find_grocery_store(tmp_path / "a-file") is None
+
+
+def test_without_a_folder_the_usual_ones_are_searched(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert find_grocery_store(None) is None
+    download_grocery_store(DOWNLOADS, origin=server.origin)
+    assert find_grocery_store(None) == DOWNLOADS / FOLDER
+    download_grocery_store(Path("../shared/data"), origin=server.origin)
+    assert find_grocery_store(None) == Path("../shared/data") / FOLDER
+
+
+def test_a_list_that_is_no_text_is_refused(server: Server, tmp_path: Path) -> None:
+    root = download_grocery_store(tmp_path / "data", origin=server.origin)
+    (root / "val.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match=r"val\.txt.*UTF-8"):
+        find_grocery_store(tmp_path / "data")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind this user")
+@pytest.mark.parametrize("closed", ["val.txt", "train/Fruit/Apple", ""])
+def test_what_cannot_be_read_is_a_clear_error(server: Server, tmp_path: Path, closed: str) -> None:
+    root = download_grocery_store(tmp_path / "data", origin=server.origin)
+    mode = (root / closed).stat().st_mode
+    (root / closed).chmod(0)
+    try:
+        with pytest.raises(BadInput, match="cannot be read"):
+            find_grocery_store(tmp_path / "data")
+    finally:
+        (root / closed).chmod(mode)
+
+
+def test_an_error_of_the_disk_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(BadInput, match=r"loop.*cannot be read"):
+        find_grocery_store(tmp_path / "loop")
+
+
+def test_files_that_were_there_are_never_removed(server: Server, tmp_path: Path) -> None:
+    root = download_grocery_store(tmp_path / "data", origin=server.origin)
+    own = save_photo(root / "train/Fruit/Apple/0.jpg", 99).read_bytes()
+    (root / "train/Fruit/Apple/1.jpg").unlink()
+    with pytest.raises(DownloadFailed, match=r"was there before differs.*Remove .*Apple"):
+        download_grocery_store(tmp_path / "data", origin=server.origin)
+    assert (root / "train/Fruit/Apple/0.jpg").read_bytes() == own
+    (root / "train.txt").write_text("a list of my own")
+    with pytest.raises(DownloadFailed, match=r"train\.txt.*was there before"):
+        download_grocery_store(tmp_path / "data", origin=server.origin)
+    assert (root / "train.txt").read_text() == "a list of my own"
 
 
 def test_a_server_that_stumbles_is_asked_again(server: Server, tmp_path: Path) -> None:

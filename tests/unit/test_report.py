@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facings.catalog import Product
+from facings.errors import StoreFailed
 from facings.report import Report, report, to_csv, to_html, to_json
 from facings.types import Candidate, Decision, Image, Reading, Recognition
 
@@ -104,3 +105,26 @@ def test_an_empty_record_gives_a_page_that_says_what_to_do() -> None:
     page = to_html(empty, {}, lambda line: pytest.fail(f"asked for {line.photo}"), NOON)
     assert "facings recognize" in page
     assert to_json(empty)["first_seen"] is None
+
+
+def test_a_photo_that_is_gone_leaves_its_line_and_the_page(summary: Report) -> None:
+    def open_photo(line: Reading) -> Image:
+        if line.photo == "a.jpg":
+            raise StoreFailed("photo a is gone.")
+        return Image(np.full((30, 40, 3), 200, np.uint8), line.photo_id, line.photo)
+
+    page = to_html(summary, PRODUCTS, open_photo, NOON)
+    assert page.count("data:image/jpeg") == 3
+    assert "The photo is gone." in page
+    assert "a.jpg" in page
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_csv_text_is_no_formula(start: str) -> None:
+    text = f'{start}HYPERLINK("http://x","y")'
+    products = {"milk": Product("milk", name=text.strip())}
+    table = to_csv(report([reading("a", 0, text, seen("milk"))], products), products)
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert row["place"] == "'" + text
+    assert row["name"][:1] not in {"=", "+", "-", "@"}
+    assert float(row["x1"]) == 0  # numbers stay numbers

@@ -81,7 +81,6 @@ def test_an_unknown_variable_is_named_with_those_that_exist(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("store", ""),
         ("threads", "0"),
         ("threads", "many"),
         ("top_k", "101"),
@@ -100,6 +99,14 @@ def test_values_out_of_range_are_refused_from_environment_and_flag(
     monkeypatch.setenv(f"FACINGS_{name.upper()}", value)
     with pytest.raises(ConfigInvalid, match=f"Setting {name}: got '{value}'"):
         load_settings()
+
+
+def test_an_empty_variable_is_not_set_and_an_empty_flag_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACINGS_STORE", "")
+    monkeypatch.setenv("FACINGS_PHOTOS", "")
+    assert (load_settings().store, load_settings().photos) == ("facings-store", None)
+    with pytest.raises(ConfigInvalid, match="Setting store: got ''"):
+        load_settings(store="")
 
 
 def test_an_unknown_flag_is_refused() -> None:

@@ -32,7 +32,7 @@ def add(store: SqlStore, *photo_ids: str, look: int = 0) -> int:
     """Add references to product "a"."""
     row = np.eye(DIM, dtype=np.float32)[0]
     new = [NewReference("a", photo_id, None, "x" * 2000, look, row) for photo_id in photo_ids]
-    return store.add_references(new, embedder=FakeEmbedder(), model="fake", products=[Product("a")])
+    return store.add_references(new, embedder=FakeEmbedder(), model="fake", products=[Product("a")]).version
 
 
 # Opening
@@ -82,7 +82,7 @@ def test_a_place_where_nothing_can_be_made(tmp_path: Path) -> None:
     ("url", "words"),
     [
         pytest.param("mysql+pymysql://u:secret@h/db", "cannot be opened|wanted sqlite or postgresql", id="MySQL"),
-        pytest.param("nonsense://u:secret@h/db", "cannot be opened", id="no database at all"),
+        pytest.param("nonsense://u:secret@h/db", "wanted sqlite or postgresql", id="no database at all"),
         pytest.param("postgresql+psycopg://u:secret@h:port/db", "cannot be opened", id="port that is no number"),
     ],
 )

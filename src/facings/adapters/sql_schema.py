@@ -85,7 +85,7 @@ reading = Table(
     "reading",
     metadata,
     Column("reading_id", Integer, primary_key=True, autoincrement=True),
-    Column("fingerprint", String(64), nullable=False, unique=True),
+    Column("fingerprint", String(64), nullable=False),
     Column("photo_id", String(64), nullable=False),
     Column("photo", Text, nullable=False),
     Column("width", Integer, nullable=False),

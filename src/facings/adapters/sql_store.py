@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ from facings.adapters import sql_schema as t
 from facings.adapters.photo_files import PhotoFiles
 from facings.catalog import Product
 from facings.embed import Embedder
-from facings.errors import BadInput, StoreFailed
-from facings.gallery import Box, GalleryChanges, NewReference, Reference
+from facings.errors import BadInput, DependencyMissing, StoreFailed
+from facings.gallery import Added, Box, GalleryChanges, NewReference, Reference
 from facings.types import Candidate, Decision, Reading, Recognition, stack_rows
 
 BUSY_TIMEOUT_S = 30.0
@@ -100,37 +101,26 @@ class SqlStore:
 
     def add_references(
         self, new: Sequence[NewReference], *, embedder: Embedder, model: str, products: Sequence[Product]
-    ) -> int:
+    ) -> Added:
         """See `gallery.GalleryStore`."""
         space_id = embedder.space_id
         with self._transaction(is_write=True) as connection:
-            version = _next_version(connection, "add", len(new))
-            space = {"space_id": space_id, "model": model, "card": embedder.card.to_json()}
-            connection.execute(_insert(connection)(t.embedding_space).values(space).on_conflict_do_nothing())
+            _lock_gallery(connection)
+            fresh = _not_there(connection, new, space_id)
+            if not fresh:
+                return Added(_version(connection), 0)
+            version = _next_version(connection, "add", len(fresh))
+            _put_space(connection, {"space_id": space_id, "model": model, "card": embedder.card.to_json()})
             known = set(connection.scalars(select(t.product.c.sku)))
             _put_products(connection, (p for p in products if p.sku not in known))
-            connection.execute(
-                t.reference.insert(),
-                [
-                    {
-                        "sku": r.sku,
-                        "photo_id": r.photo_id,
-                        "box": "" if r.box is None else json.dumps(r.box),
-                        "source": _plain(r.source),
-                        "look": f"{r.look:016x}",
-                        "space_id": space_id,
-                        "vector": r.row.astype("<f4").tobytes(),
-                        "added_version": version,
-                    }
-                    for r in new
-                ],
-            )
-            return version
+            connection.execute(t.reference.insert(), [_reference_line(r, space_id, version) for r in fresh])
+            return Added(version, len(fresh))
 
     def remove_references(self, reference_ids: Sequence[int]) -> int:
         """See `gallery.GalleryStore`."""
         live = (t.reference.c.reference_id == bindparam("gone")) & t.reference.c.removed_version.is_(None)
         with self._transaction(is_write=True) as connection:
+            _lock_gallery(connection)
             version = _next_version(connection, "remove", len(reference_ids))
             change = t.reference.update().where(live).values(removed_version=version, vector=None)
             n_removed = sum(connection.execute(change, {"gone": gone}).rowcount for gone in set(reference_ids))
@@ -188,34 +178,43 @@ class SqlStore:
             "height": reading.height,
             "seen_at": _to_text(reading.seen_at),
             "recorded_at": _to_text(datetime.now(UTC)),
-            "place": reading.place,
+            "place": _plain(reading.place),
             "detector": reading.detector,
             "space_id": reading.space_id,
             "gallery_version": reading.gallery_version,
             "notes": json.dumps(reading.notes),
         }
         with self._transaction(is_write=True) as connection:
-            insert = _insert(connection)(t.reading).values(line).on_conflict_do_nothing()
-            reading_id = connection.scalar(insert.returning(t.reading.c.reading_id))
-            if reading_id is None:
+            same = (t.reading.c.photo_id == reading.photo_id) & (t.reading.c.place == line["place"])
+            last = select(t.reading.c.fingerprint).where(same).order_by(t.reading.c.reading_id.desc()).limit(1)
+            if connection.scalar(last) == fingerprint:
                 return False
+            insert = t.reading.insert().values(line).returning(t.reading.c.reading_id)
+            reading_id = connection.execute(insert).scalar_one()
             lines = [_observation_line(reading_id, r) for r in reading.recognitions]
             if lines:
                 connection.execute(t.observation.insert(), lines)
             return True
 
+    def first_seen(self, photo_id: str) -> datetime | None:
+        """See `record.ReadingStore`."""
+        with self._transaction() as connection:
+            seen = connection.scalar(select(func.min(t.reading.c.seen_at)).where(t.reading.c.photo_id == photo_id))
+        return None if seen is None else datetime.fromisoformat(seen)
+
     def readings(self, *, latest_only: bool = True) -> list[Reading]:
         """See `record.ReadingStore`."""
         query = select(t.reading).order_by(t.reading.c.seen_at, t.reading.c.reading_id)
+        observed = select(t.observation).order_by(t.observation.c.observation_id)
         if latest_only:
-            place = (t.reading.c.photo_id, t.reading.c.place)
-            query = query.where(t.reading.c.reading_id.in_(select(func.max(t.reading.c.reading_id)).group_by(*place)))
+            last = select(func.max(t.reading.c.reading_id)).group_by(t.reading.c.photo_id, t.reading.c.place)
+            query = query.where(t.reading.c.reading_id.in_(last))
+            observed = observed.where(t.observation.c.reading_id.in_(last))
         with self._transaction() as connection:
             lines = connection.execute(query).mappings().all()
             boxes: dict[int, list[Recognition]] = {line["reading_id"]: [] for line in lines}
-            for row in connection.execute(select(t.observation).order_by(t.observation.c.observation_id)).mappings():
-                if row["reading_id"] in boxes:
-                    boxes[row["reading_id"]].append(_recognition(row))
+            for row in connection.execute(observed).mappings():
+                boxes[row["reading_id"]].append(_recognition(row))
         return [_reading(line, tuple(boxes[line["reading_id"]])) for line in lines]
 
     # Health
@@ -274,7 +273,7 @@ def init_store(location: str, photos: Path | None = None) -> SqlStore:
     except CommandError as error:
         engine.dispose()
         raise StoreFailed(
-            f"{_shown(location)}: its tables are of a version that this Facings does not know ({error}).",
+            f"{shown(location)}: its tables are of a version that this Facings does not know ({error}).",
             "Update Facings, or name another place.",
         ) from error
     except (SQLAlchemyError, OSError) as error:
@@ -304,7 +303,7 @@ def open_store(location: str, photos: Path | None = None) -> SqlStore:
     if revision != t.REVISION:
         engine.dispose()
         found = f"tables of version {revision}" if revision else "a database without the tables of a store"
-        where = _shown(location)
+        where = shown(location)
         raise StoreFailed(f"{where}: found {found}, wanted version {t.REVISION}.", f"Run: facings init {where}")
     return SqlStore(engine, photo_files)
 
@@ -312,7 +311,7 @@ def open_store(location: str, photos: Path | None = None) -> SqlStore:
 def _connect(location: str, photos: Path | None, *, is_new: bool) -> tuple[Engine, PhotoFiles]:
     if "://" in location:
         if photos is None:
-            raise StoreFailed(f"{_shown(location)}: a database URL needs a folder for photos.", "Set FACINGS_PHOTOS.")
+            raise StoreFailed(f"{shown(location)}: a database URL needs a folder for photos.", "Set FACINGS_PHOTOS.")
         return _engine(location), PhotoFiles(photos)
     directory = Path(location)
     database = directory / _DATABASE_FILE
@@ -326,21 +325,26 @@ def _connect(location: str, photos: Path | None, *, is_new: bool) -> tuple[Engin
     return _engine(URL.create("sqlite", database=str(database))), PhotoFiles(photos or directory / _PHOTO_FOLDER)
 
 
-def _shown(location: str) -> str:
-    """A location as messages may show it: without the password of a URL."""
+def shown(location: str) -> str:
+    """A location as messages may show it: without the password and the options of a URL."""
     try:
-        return make_url(location).render_as_string() if "://" in location else location
+        return make_url(location).set(query={}).render_as_string() if "://" in location else location
     except (SQLAlchemyError, ValueError):
         return location.split("://", maxsplit=1)[0] + "://…"
 
 
 def _engine(url: str | URL) -> Engine:
     try:
-        engine = create_engine(url)
-    except (SQLAlchemyError, ImportError, ValueError) as error:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in _DIALECTS:
+            raise StoreFailed(f"The database is {parsed.get_backend_name()}; wanted {' or '.join(_DIALECTS)}.")
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed)
+    except ImportError as error:
+        raise DependencyMissing(f"The database needs a driver: {error}.", "pip install 'facings[postgres]'") from error
+    except (SQLAlchemyError, ValueError) as error:
         raise StoreFailed(f"The database cannot be opened ({error}).") from error
-    if engine.dialect.name not in _DIALECTS:
-        raise StoreFailed(f"The database is {engine.dialect.name}; wanted {' or '.join(_DIALECTS)}.")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -374,11 +378,7 @@ def _store_failed(error: Exception) -> StoreFailed:
 
 def _insert(connection: Connection) -> Any:
     """The dialect's INSERT, which knows ON CONFLICT; a dialect is slow to import, so only the one in use is."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert
-    return insert
+    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert
 
 
 def _put_products(connection: Connection, products: Iterable[Product]) -> None:
@@ -401,10 +401,13 @@ def _put_products(connection: Connection, products: Iterable[Product]) -> None:
         connection.execute(insert.on_conflict_do_update(index_elements=["sku"], set_=update), lines)
 
 
-def _next_version(connection: Connection, action: str, n_references: int) -> int:
+def _lock_gallery(connection: Connection) -> None:
+    """One writer at a time, as in SQLite: versions must become visible in their order, or a reader passes one by."""
     if connection.dialect.name == "postgresql":
-        # Versions must become visible in their order, or a reader passes one by: one writer at a time, as in SQLite.
         connection.exec_driver_sql("LOCK TABLE gallery_change IN EXCLUSIVE MODE")
+
+
+def _next_version(connection: Connection, action: str, n_references: int) -> int:
     line = {"made_at": _to_text(datetime.now(UTC)), "action": action, "n_references": n_references}
     change = t.gallery_change.insert().values(line).returning(t.gallery_change.c.version)
     return int(connection.execute(change).scalar_one())
@@ -412,6 +415,37 @@ def _next_version(connection: Connection, action: str, n_references: int) -> int
 
 def _version(connection: Connection) -> int:
     return int(connection.scalar(select(func.max(t.gallery_change.c.version))) or 0)
+
+
+def _not_there(connection: Connection, new: Sequence[NewReference], space_id: str) -> list[NewReference]:
+    """The references that the gallery lacks."""
+    r = t.reference.c
+    live = (r.space_id == space_id) & r.removed_version.is_(None) & r.photo_id.in_({n.photo_id for n in new})
+    there = {(row.photo_id, row.box) for row in connection.execute(select(r.photo_id, r.box).where(live))}
+    return [n for n in new if (n.photo_id, _box_text(n.box)) not in there]
+
+
+def _put_space(connection: Connection, space: dict[str, str]) -> None:
+    insert = _insert(connection)(t.embedding_space).values(space)
+    update = {"model": space["model"]}  # the model's folder may have moved
+    connection.execute(insert.on_conflict_do_update(index_elements=["space_id"], set_=update))
+
+
+def _box_text(box: Box | None) -> str:
+    return "" if box is None else json.dumps(box)
+
+
+def _reference_line(r: NewReference, space_id: str, version: int) -> dict[str, Any]:
+    return {
+        "sku": r.sku,
+        "photo_id": r.photo_id,
+        "box": _box_text(r.box),
+        "source": _plain(r.source),
+        "look": f"{r.look:016x}",
+        "space_id": space_id,
+        "vector": r.row.astype("<f4").tobytes(),
+        "added_version": version,
+    }
 
 
 def _product(row: RowMapping) -> Product:

@@ -89,7 +89,7 @@ def _create_record() -> None:
     op.create_table(
         "reading",
         sa.Column("reading_id", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("fingerprint", sa.String(64), nullable=False, unique=True),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
         sa.Column("photo_id", sa.String(64), nullable=False),
         sa.Column("photo", sa.Text, nullable=False),
         sa.Column("width", sa.Integer, nullable=False),
