@@ -45,8 +45,8 @@ def main() -> None:
     sizes = ", ".join(f"{split} {len(photos[split]):,}" for split in SPLITS)
     conditions = (
         f"`python benchmarks/near_duplicates.py` on {machine()}. Grocery Store Dataset, {sizes} photos. Pairs of "
-        "photos whose perceptual hashes differ in at most so many of 64 bits; in brackets those of two products. The limit "
-        f"that Facings uses is {MAX_BITS_APART}."
+        "photos whose perceptual hashes differ in at most so many of 64 bits; in brackets those of two products. The "
+        f"limit that Facings uses is {MAX_BITS_APART}."
     )
     write_section(
         "near-duplicates",
