@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facings import __version__
-from facings.errors import BadInput, FacingsError, Problem
+from facings.errors import BadInput, DependencyMissing, FacingsError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,11 +39,13 @@ catalog_app = typer.Typer(help="Which products there are.", no_args_is_help=True
 gallery_app = typer.Typer(help="Reference photos of the products.", no_args_is_help=True)
 evaluate_app = typer.Typer(help="Measure how good it is.", no_args_is_help=True)
 simulate_app = typer.Typer(help="Draw a store with exactly known contents.", no_args_is_help=True)
+train_app = typer.Typer(help="Teach a network your products (pip install 'facings[train]').", no_args_is_help=True)
 for name, group in {
     "catalog": catalog_app,
     "gallery": gallery_app,
     "evaluate": evaluate_app,
     "simulate": simulate_app,
+    "train": train_app,
 }.items():
     app.add_typer(group, name=name)
 
@@ -311,6 +313,47 @@ def doctor(store: Store = None, model: Model = None, threads: Threads = None) ->
     table("", ("check", "state", "found", "what to do"), rows)
     if not all(check.is_ok for check in checks):
         raise typer.Exit(1)
+
+
+@train_app.command("recognizer")
+def train_recognizer(
+    data: Annotated[Path, typer.Argument(help="Labelled photos: folder per product, CSV, or Grocery Store list.")],
+    val: Annotated[
+        Path | None, typer.Option("--val", help="Labelled photos to check with; else a tenth is held out.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Run folder; the model lands in its folder 'model'.")] = Path(
+        "facings-training"
+    ),
+    start: Annotated[
+        str, typer.Option("--from", help="'starter', a .safetensors file with torchvision's names, or timm:NAME.")
+    ] = "starter",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    threads: Threads = None,
+) -> None:
+    """Fine-tune a ResNet on labelled photos; gives a model directory for 'facings gallery build --model'."""
+    from facings.manifest import read_manifest
+    from facings.settings import load_settings
+    from facings.terminal import say, track
+
+    try:
+        from facings.train.model import STARTER
+        from facings.train.recognizer import TrainSettings
+        from facings.train.recognizer import train_recognizer as train
+    except ImportError as error:
+        raise DependencyMissing(f"Training needs PyTorch ({error}).", "pip install 'facings[train]'") from error
+    given, held_out = read_manifest(data), read_manifest(val) if val else None
+    settings = TrainSettings(
+        start=STARTER if start == "starter" else start,
+        n_threads=load_settings(threads=threads).threads,
+        is_resumed=resume,
+    )
+    done = train(given.photos, held_out.photos if held_out else None, out=out, settings=settings, track=track)
+    say(f"{done.n_products} products, {done.n_train} photos, {done.seconds:.0f} s; best epoch {done.fit.best_epoch}.")
+    say(
+        f"On {done.n_val} validation photos: classifier {done.classifier_accuracy:.1%}, "
+        f"gallery recall@1 {done.gallery_recall_at_1:.1%}. Next: facings gallery build DIR --model {done.model}"
+    )
+    _end([*given.problems, *(held_out.problems if held_out else ()), *done.problems])
 
 
 @simulate_app.command("store")

@@ -1,0 +1,204 @@
+"""Batches of augmented photos; every random choice follows from (seed, step), so a training can stop anywhere.
+
+A photo is never mirrored: text and logos have a right way round. Crops keep most of the product, colors move as much
+as store lighting moves them. Pillow cuts and resizes photo by photo, colors are changed for the whole batch at once:
+the same operations on one photo at a time cost more than the network's step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+from torch import Tensor
+
+from facings.embed import prepare
+from facings.errors import BadInput
+from facings.model_card import Preparation
+from facings.train.photo_cache import PhotoCache
+from facings.types import IntArray, UInt8Array
+
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_ASPECT = 4 / 3  # a crop's sides differ by at most this factor from the photo's square
+_TRIES = 10
+_ERASED_SIDE = (0.15, 0.4)  # of the picture's side
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which photos go into which step: every photo once an epoch, in an order of its own, the remainder left out.
+
+    Args:
+        rows: int64 (N,), rows of the cache.
+        batch_size: Photos a step; fewer where there are fewer photos.
+        sizes_px: Side of the square the network sees, one an epoch.
+        seed: Of the order and the augmentation.
+    """
+
+    rows: IntArray
+    batch_size: int
+    sizes_px: tuple[int, ...]
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not len(self.rows) or self.batch_size < 1 or not self.sizes_px or min(self.sizes_px) < 1:
+            raise BadInput(
+                f"Schedule: got {len(self.rows)} photos, batch size {self.batch_size} and sizes {self.sizes_px}, "
+                "wanted at least one of each, all positive."
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches an epoch, at least one."""
+        return max(1, len(self.rows) // self.batch_size)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the whole training."""
+        return self.steps_per_epoch * len(self.sizes_px)
+
+    def step(self, number: int) -> tuple[IntArray, int]:
+        """Rows and side in pixels of one step, 0 for the first."""
+        epoch, place = divmod(number, self.steps_per_epoch)
+        order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
+        return order[place * self.batch_size : (place + 1) * self.batch_size], self.sizes_px[epoch]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a training photo is varied.
+
+    Args:
+        crop_scale_min: Smallest share of the photo's area that a crop keeps, in (0, 1].
+        color_jitter: Largest relative change of brightness, contrast and saturation, each; in [0, 1).
+        rotation_deg: Half of the photos are turned by at most this many degrees either way.
+        erase_prob: Share of the photos that lose a rectangle, in [0, 1].
+    """
+
+    crop_scale_min: float
+    color_jitter: float
+    rotation_deg: float
+    erase_prob: float
+
+    def __post_init__(self) -> None:
+        is_sound = 0 < self.crop_scale_min <= 1 and 0 <= self.color_jitter < 1
+        if not (is_sound and 0 <= self.rotation_deg <= 180 and 0 <= self.erase_prob <= 1):
+            raise BadInput(
+                f"{self}: wanted crop_scale_min in (0, 1], color_jitter in [0, 1), rotation_deg in [0, 180] and "
+                "erase_prob in [0, 1]."
+            )
+
+
+class Batches:
+    """Augmented batches, the next one made while the last one is learned from.
+
+    Args:
+        cache: The decoded photos.
+        schedule: Which go where.
+        augmentation: How they vary.
+        mean: RGB, 0 to 255: subtracted, and the color of what rotation and erasing leave blank.
+        std: RGB, in units of 0 to 255: divided by.
+    """
+
+    def __init__(
+        self,
+        cache: PhotoCache,
+        schedule: Schedule,
+        augmentation: Augmentation,
+        *,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+    ) -> None:
+        self._cache = cache
+        self._schedule = schedule
+        self._augmentation = augmentation
+        self._mean, self._std = channel_values(mean), channel_values(std)
+        self._blank = (round(mean[0]), round(mean[1]), round(mean[2]))
+
+    def from_step(self, first: int) -> Iterator[tuple[IntArray, Tensor]]:
+        """Rows (n,) and float32 (n, 3, S, S) normalized pixels, channels last, of each step from `first` on."""
+        if first >= self._schedule.n_steps:
+            return
+        with ThreadPoolExecutor(1) as worker:
+            ahead = worker.submit(self._make, first)
+            for later in range(first + 1, self._schedule.n_steps):
+                ready, ahead = ahead, worker.submit(self._make, later)
+                yield ready.result()
+            yield ahead.result()
+
+    def _make(self, number: int) -> tuple[IntArray, Tensor]:
+        rows, side = self._schedule.step(number)
+        rng = np.random.default_rng((self._schedule.seed, 1, number))
+        pieces = [self._piece(self._cache.photo(row), side, rng) for row in rows.tolist()]
+        pixels = torch.from_numpy(np.stack(pieces)).permute(0, 3, 1, 2).to(torch.float32)
+        pixels = (_recolored(pixels, self._augmentation.color_jitter, rng) - self._mean) / self._std
+        _erase(pixels, self._augmentation.erase_prob, rng)
+        return rows, pixels.contiguous(memory_format=torch.channels_last)
+
+    def _piece(self, photo: UInt8Array, side: int, rng: np.random.Generator) -> UInt8Array:
+        """A random crop, resized: uint8 (side, side, 3)."""
+        picture = PillowImage.fromarray(photo)
+        angle = self._augmentation.rotation_deg * rng.uniform(-1, 1)
+        if angle and rng.random() < 0.5:
+            picture = picture.rotate(angle, PillowImage.Resampling.BILINEAR, fillcolor=self._blank)
+        box = _random_box(picture.width, picture.height, self._augmentation.crop_scale_min, rng)
+        return np.asarray(picture.resize((side, side), PillowImage.Resampling.BILINEAR, box, 2.0), np.uint8)
+
+
+def plain_batches(
+    cache: PhotoCache, rows: Sequence[int], preparation: Preparation, batch_size: int
+) -> Iterator[Tensor]:
+    """float32 (n, 3, S, S) normalized batches of the rows in order, prepared as the runtime prepares them."""
+    mean, std = channel_values(preparation.mean), channel_values(preparation.std)
+    for start in range(0, len(rows), batch_size):
+        pieces = [prepare(cache.photo(row), preparation) for row in rows[start : start + batch_size]]
+        pixels = (torch.from_numpy(np.stack(pieces)).to(torch.float32) - mean) / std
+        yield pixels.contiguous(memory_format=torch.channels_last)
+
+
+def channel_values(values: tuple[float, float, float]) -> Tensor:
+    """Three numbers in a shape that meets (N, 3, H, W): float32 (1, 3, 1, 1)."""
+    return torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)
+
+
+def _random_box(
+    width: int, height: int, scale_min: float, rng: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """A box inside the picture (Szegedy et al., "Going Deeper with Convolutions", 2014); the middle where none fits."""
+    for _ in range(_TRIES):
+        area = width * height * rng.uniform(scale_min, 1.0)
+        aspect = math.exp(rng.uniform(-math.log(_ASPECT), math.log(_ASPECT)))
+        box_width, box_height = math.sqrt(area * aspect), math.sqrt(area / aspect)
+        if box_width <= width and box_height <= height:
+            left, top = rng.uniform(0, width - box_width), rng.uniform(0, height - box_height)
+            return left, top, left + box_width, top + box_height
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+def _recolored(pixels: Tensor, jitter: float, rng: np.random.Generator) -> Tensor:
+    """float32 (N, 3, S, S), 0 to 255, with saturation, contrast and brightness changed, each photo its own way."""
+    factors = rng.uniform(1 - jitter, 1 + jitter, (3, len(pixels), 1, 1, 1)).astype(np.float32)
+    saturation, contrast, brightness = torch.from_numpy(factors)
+    gray = (pixels * channel_values(_LUMA)).sum(1, keepdim=True)
+    varied: Tensor = gray + (pixels - gray) * saturation
+    middle = gray.mean((2, 3), keepdim=True)
+    varied = (middle + (varied - middle) * contrast) * brightness
+    return varied.clamp_(0, 255)
+
+
+def _erase(pixels: Tensor, prob: float, rng: np.random.Generator) -> None:
+    """Set a rectangle of some photos to the mean (Zhong et al., "Random Erasing Data Augmentation", 2017), in place."""
+    side = pixels.shape[-1]
+    for photo in pixels:
+        is_erased = rng.random() < prob
+        height, width = (max(1, int(side * rng.uniform(*_ERASED_SIDE))) for _ in range(2))
+        top, left = int(rng.integers(0, side - height + 1)), int(rng.integers(0, side - width + 1))
+        if is_erased:
+            photo[:, top : top + height, left : left + width] = 0
