@@ -29,12 +29,12 @@ def first_of_each(path: Path, n: int) -> list[LabelledPhoto]:
 
 def test_photos_of_a_store_are_recognized_and_recorded(data_dir: Path, tmp_path: Path) -> None:
     root = data_dir / "grocery-store"
-    gallery, queries = first_of_each(root / "train.txt", N_REFERENCES), first_of_each(root / "test.txt", N_QUERIES)
+    gallery, queries = first_of_each(root / "train.txt", N_REFERENCES), first_of_each(root / "val.txt", N_QUERIES)
     shop = init_workspace(str(tmp_path / "store"), threads=2)
     done = shop.enroll(gallery)
     assert (done.n_added, len(done.problems), len(done.new_products)) == (81 * N_REFERENCES, 0, 81)
     results = list(shop.recognize([photo.path for photo in queries], place="real"))
-    assert len(results) == len(queries) == 81 * N_QUERIES
+    assert len(results) == len(queries) > 100  # 60 of the 81 products have validation photos
     assert all(result.error is None for result in results)
     first = [result.recognitions[0].decision.candidates[0].sku for result in results]
     share = sum(sku == photo.label for sku, photo in zip(first, queries, strict=True)) / len(queries)
@@ -43,7 +43,7 @@ def test_photos_of_a_store_are_recognized_and_recorded(data_dir: Path, tmp_path:
     figures, floor = measured.metrics.figures, measured.floor
     assert floor is not None
     assert figures.recall_at_1.value == share  # the pipeline and the evaluation agree photo by photo
-    assert figures.recall_at_1.value > 0.35  # guessing gives 0.012; measured 0.44 when this was written
+    assert figures.recall_at_1.value > 0.3  # guessing gives 0.012; measured 0.46 when this was written
     assert figures.recall_at_1.value > 2 * floor.recall_at_1.value
     assert measured.leaks == ()
     assert len(shop.store.readings()) == len(queries)
