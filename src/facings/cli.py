@@ -413,10 +413,10 @@ def main() -> None:
         sys.exit(1)
 
 
-def _workspace(**flags: object) -> Workspace:
+def _workspace(store: str | None, **flags: object) -> Workspace:
     from facings.compose import open_workspace
 
-    return open_workspace(**flags)  # type: ignore[arg-type]
+    return open_workspace(store, **flags)
 
 
 def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto], problems: Sequence[Problem]) -> None:
