@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from facings.compose import Workspace
     from facings.enroll import Enrollment
+    from facings.evaluate.few_shot_run import FewShotEvaluation
     from facings.evaluate.run import RecognitionEvaluation
     from facings.gallery import Twins
     from facings.manifest import LabelledPhoto
@@ -302,6 +303,46 @@ def evaluate_recognition(
     _end([*given.problems, *asked.problems, *found.problems])
 
 
+@evaluate_app.command("few-shot")
+def evaluate_few_shot(
+    gallery: Annotated[Path, typer.Option("--gallery", help="Labelled reference photos: folder, CSV, or list.")],
+    queries: Annotated[Path, typer.Option("--queries", help="Labelled query photos: folder, CSV, or list.")],
+    shots: Annotated[
+        str, typer.Option("--shots", help="Reference photos a product, with commas between; 'all' for all.")
+    ] = "1,2,3,5,10,all",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Random draws of the photos for each number.")] = 5,
+    out: Annotated[Path, typer.Option("--out", help="Folder for few-shot.html and few-shot.json.")] = Path(
+        "facings-evaluation"
+    ),
+    as_json: AsJson = False,
+    model: Model = None,
+    threads: Threads = None,
+) -> None:
+    """Recall@1 by number of reference photos, of the gallery and of a linear classifier. Leaves every store alone."""
+    from facings.compose import BUNDLED_MODEL, load_model
+    from facings.evaluate.few_shot import parse_shots
+    from facings.evaluate.few_shot_run import evaluate_few_shot as evaluate
+    from facings.manifest import read_manifest
+    from facings.settings import load_settings
+    from facings.terminal import track
+
+    settings = load_settings(model=model, threads=threads)
+    wanted = parse_shots(shots)
+    given, asked = read_manifest(gallery), read_manifest(queries)
+    found = evaluate(
+        given.photos,
+        asked.photos,
+        embedder=load_model(settings.model or BUNDLED_MODEL, n_threads=settings.threads),
+        shots=wanted,
+        seeds=range(seeds),
+        n_threads=settings.threads,
+        max_megapixels=settings.max_megapixels,
+        track=track,
+    )
+    _show_few_shot(found, out, as_json=as_json)
+    _end([*given.problems, *asked.problems, *found.problems])
+
+
 @app.command()
 def doctor(store: Store = None, model: Model = None, threads: Threads = None) -> None:
     """Look the installation over: versions, threads, model, store, gallery; say what is wrong and how to mend it."""
@@ -325,8 +366,15 @@ def train_recognizer(
         "facings-training"
     ),
     start: Annotated[
-        str, typer.Option("--from", help="'starter', a .safetensors file with torchvision's names, or timm:NAME.")
+        str,
+        typer.Option(
+            "--from",
+            help="'starter', a model directory, torchvision:NAME or timm:NAME (weights from the hub), "
+            "or with a file: torchvision:resnet18@weights.safetensors.",
+        ),
     ] = "starter",
+    scratch: Annotated[bool, typer.Option("--from-scratch", help="Random weights of that network.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes instead of the best result.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     threads: Threads = None,
 ) -> None:
@@ -336,13 +384,16 @@ def train_recognizer(
     from facings.terminal import say, track
 
     try:
-        from facings.train.model import STARTER
+        from facings.train.backbones import STARTER
+        from facings.train.recipe import QUICK, Recipe
         from facings.train.recognizer import TrainSettings
         from facings.train.recognizer import train_recognizer as train
     except ImportError as error:
         raise DependencyMissing(f"Training needs PyTorch ({error}).", "pip install 'facings[train]'") from error
     given, held_out = read_manifest(data), read_manifest(val) if val else None
     settings = TrainSettings(
+        recipe=QUICK if quick else Recipe(),
+        is_scratch=scratch,
         start=STARTER if start == "starter" else start,
         n_threads=load_settings(threads=threads).threads,
         is_resumed=resume,
@@ -351,7 +402,8 @@ def train_recognizer(
     say(f"{done.n_products} products, {done.n_train} photos, {done.seconds:.0f} s; best epoch {done.fit.best_epoch}.")
     say(
         f"On {done.n_val} validation photos: classifier {done.classifier_accuracy:.1%}, "
-        f"gallery recall@1 {done.gallery_recall_at_1:.1%}. Next: facings gallery build DIR --model {done.model}"
+        f"gallery recall@1 {done.gallery_recall_at_1:.1%}. Report: {done.model.parent / 'report.html'}. "
+        f"Next: facings gallery build DIR --model {done.model}"
     )
     _end([*given.problems, *(held_out.problems if held_out else ()), *done.problems])
 
@@ -508,6 +560,30 @@ def _show_evaluation(found: RecognitionEvaluation, folder: Path, *, as_json: boo
     say(
         f"{found.metrics.n_gallery} gallery photos, {found.metrics.n_queries} queries, {len(found.leaks)} leaks, "
         f"{found.run.seconds:.0f} s. Page: {folder / 'evaluation.html'}"
+    )
+
+
+def _show_few_shot(found: FewShotEvaluation, folder: Path, *, as_json: bool) -> None:
+    """Both curves on stdout, page and JSON into the folder."""
+    from facings.evaluate.few_shot_page import few_shot_page
+    from facings.terminal import say, table
+
+    facts = json.dumps(found.to_json(), indent=2)
+    _write(folder / "few-shot.json", facts)
+    _write(folder / "few-shot.html", few_shot_page(found))
+    if as_json:
+        print(facts)
+    else:
+        rows = [
+            (p.n_photos or "all", f"{p.gallery_mean:.1%}", f"{100 * p.gallery_spread:.1f}",
+             f"{p.classifier_mean:.1%}", f"{100 * p.classifier_spread:.1f}", found.n_short(p.n_photos))
+            for p in found.points
+        ]  # fmt: skip
+        columns = ("photos", "gallery", "± points", "classifier", "± points", "products with fewer")
+        table(f"{found.run.model}: recall@1 by reference photos a product", columns, rows, right=columns)
+    say(
+        f"{len(found.gallery)} gallery photos, {len(found.queries)} queries, {len(found.leaks)} leaks, "
+        f"{found.run.seconds:.0f} s. Page: {folder / 'few-shot.html'}"
     )
 
 

@@ -278,6 +278,42 @@ def test_evaluate_writes_page_and_json(run: Run, photos: Path, tmp_path: Path) -
     assert "<html" in (tmp_path / "facings-evaluation" / "evaluation.html").read_text()
 
 
+def test_few_shot_writes_page_and_json(run: Run, photos: Path, tmp_path: Path) -> None:
+    for number, sku in enumerate(SKUS):
+        save_photo(tmp_path / "held-out" / sku / "q.jpg", number, width=160, height=112)
+    done = run(
+        "evaluate",
+        "few-shot",
+        "--gallery",
+        photos,
+        "--queries",
+        tmp_path / "held-out",
+        "--shots",
+        "1,all",
+        "--seeds",
+        2,
+        "--json",
+    )
+    assert done.code == 0
+    facts = json.loads(done.out)
+    assert [(point["n_photos"], len(point["gallery"]["values"])) for point in facts["points"]] == [(1, 2), (None, 1)]
+    assert facts["points"][1]["gallery"]["mean"] == 1
+    assert json.loads((tmp_path / "facings-evaluation" / "few-shot.json").read_text()) == facts
+    assert "<html" in (tmp_path / "facings-evaluation" / "few-shot.html").read_text()
+    shown = run(
+        "evaluate", "few-shot", "--gallery", photos, "--queries", tmp_path / "held-out", "--shots", "1", "--seeds", 1
+    )
+    assert "100.0%" in shown.out
+
+
+def test_few_shot_refuses_shots_that_are_none(run: Run, photos: Path) -> None:
+    for shots in ("0", "1,1", "few", ""):
+        done = run("evaluate", "few-shot", "--gallery", photos, "--queries", photos, "--shots", shots)
+        assert done.code == 1
+        assert "Shots: got" in done.err
+    assert run("evaluate", "few-shot", "--gallery", photos, "--queries", photos, "--seeds", 0).code == 2
+
+
 def test_simulated_store_is_understood(run: Run, tmp_path: Path) -> None:
     sizes = ("--products", 3, "--references", 2, "--queries", 3, "--shelves", 1, "--unknown", 1)
     assert run("simulate", "store", "drawn", *sizes).code == 0

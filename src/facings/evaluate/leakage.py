@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from facings.near_duplicates import near_pairs
+from facings.manifest import LabelledPhoto
+from facings.near_duplicates import MAX_BITS_APART, near_pairs
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,28 @@ def find_leaks(gallery: Sequence[Fingerprint], queries: Sequence[Fingerprint]) -
         if q not in exact:
             closest[q] = min(closest.get(q, (65, 0)), (_bits(gallery[g], queries[q]), g))
     return tuple(Leak(q, g, q in exact, bits) for q, (bits, g) in sorted(closest.items()))
+
+
+def leakage_to_json(
+    leaks: Sequence[Leak], gallery: Sequence[LabelledPhoto], queries: Sequence[LabelledPhoto]
+) -> dict[str, Any]:
+    """How many leaks there are, and each with the two paths."""
+    n_exact = sum(leak.is_exact for leak in leaks)
+    return {
+        "n_exact": n_exact,
+        "n_near": len(leaks) - n_exact,
+        "max_bits_apart": MAX_BITS_APART,
+        "pairs": [
+            {
+                "query": str(queries[leak.query].path),
+                "gallery": str(gallery[leak.gallery].path),
+                "is_exact": leak.is_exact,
+                "bits_apart": leak.bits_apart,
+                "is_same_label": queries[leak.query].label == gallery[leak.gallery].label,
+            }
+            for leak in leaks
+        ],
+    }
 
 
 def _bits(first: Fingerprint, second: Fingerprint) -> int:

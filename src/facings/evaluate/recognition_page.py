@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from facings.errors import FacingsError
 from facings.evaluate.breakdown import Confusion, ProductResult, SimilarityHistogram
 from facings.evaluate.leakage import Leak
-from facings.evaluate.run import RecognitionEvaluation, read_product
+from facings.evaluate.run import RecognitionEvaluation
+from facings.evaluate.side import read_product
 from facings.manifest import LabelledPhoto
 from facings.near_duplicates import MAX_BITS_APART
 from facings.page import render, thumbnail

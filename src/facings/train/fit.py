@@ -1,9 +1,12 @@
 """The training loop: centers placed, trunk and head trained together, checked after each epoch, the best epoch kept.
 
-The model stays in `eval()` throughout: stored normalization statistics are used and never updated, which is what small
-sets and the starter's weights need (see `resnet.py`). Every random choice follows from the seed and the step, so a
-resumed training goes through the same numbers as one that was never stopped, on the same machine with the same number
-of threads.
+What is checked and kept is not the last step's weights but their exponential moving average, which is better at any
+time (Polyak and Juditsky, 1992; Tarvainen and Valpola, "Mean teachers", 2017).
+
+The model stays in `eval()`: stored normalization statistics are used and never updated, which is what small sets and
+the starter's weights need (see `resnet.py`). A model from scratch has none, and learns in `train()`. Every random
+choice follows from the seed and the step, so a resumed training goes through the same numbers as one that was never
+stopped, on the same machine with the same number of threads.
 """
 
 from __future__ import annotations
@@ -11,30 +14,33 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from facings.errors import BadInput
 from facings.model_card import Preparation
 from facings.progress import Track, untracked
-from facings.train.batches import Batches, Schedule, plain_batches
+from facings.train.batches import Batch, Batches, Schedule, plain_batches
 from facings.train.checkpoint import Checkpoint, CtrlC, load_checkpoint, replace_file, save_checkpoint
 from facings.train.dataset import TrainingSet, few_of_each
-from facings.train.model import Recognizer, parameter_groups
+from facings.train.model import Recognizer, freeze, parameter_groups
+from facings.train.objective import Objective
 from facings.train.recipe import Recipe
 from facings.types import IntArray
 
 METRICS_FILE = "metrics.jsonl"
 CHECKPOINT_EVERY_S = 120.0
 
+Watch: TypeAlias = "Callable[[EpochResult, Recognizer], None]"
+
 _EVAL_BATCH = 32
 _PHOTOS_A_CENTER = 8
-_TINY = 1e-8  # keeps the logarithm of a vanished category finite
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,11 @@ class EpochResult:
     Args:
         epoch: 1 for the first.
         size_px: Side of the training pictures.
+        n_frozen_stages: Stages that were kept as they are, as in `Phase`.
+        lr: Learning rate of the trunk's last stage at the end.
         loss: Mean over the epoch's steps.
-        train_accuracy: Share of the augmented training photos that were named rightly while learning.
+        train_accuracy: Share of the augmented training photos that were named rightly while learning; a photo with
+            a part of another counts by the larger part.
         val_accuracy: Share of the validation photos that the classifier names rightly, prepared as at runtime.
         val_category_accuracy: Share whose named product is of the right category; None without categories.
         seconds: Wall time of training so far, checks included, pauses between runs not.
@@ -53,6 +62,8 @@ class EpochResult:
 
     epoch: int
     size_px: int
+    n_frozen_stages: int
+    lr: float
     loss: float
     train_accuracy: float
     val_accuracy: float
@@ -62,7 +73,7 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class FitResult:
-    """How the training went; the model holds the weights of the best epoch.
+    """How the training went; the model holds the averaged weights of the best epoch.
 
     Args:
         epochs: In order.
@@ -96,6 +107,7 @@ class Fit:
         preparation: Of the finished model; validation photos are prepared by it.
         folder: For checkpoint and metrics; made if needed.
         identity: What a checkpoint must agree with to be resumed.
+        is_scratch: The trunk has no normalization statistics yet: learn with those of each batch.
     """
 
     def __init__(
@@ -106,7 +118,10 @@ class Fit:
         preparation: Preparation,
         folder: Path,
         identity: dict[str, Any],
+        *,
+        is_scratch: bool = False,
     ) -> None:
+        self._is_scratch = is_scratch
         self._model = model.eval().to(memory_format=torch.channels_last)
         self._data, self._recipe, self._preparation = data, recipe, preparation
         self._folder, self._identity = folder, identity
@@ -116,22 +131,35 @@ class Fit:
             head_lr=recipe.head_lr,
             layer_decay=recipe.layer_decay,
             weight_decay=recipe.weight_decay,
-            n_frozen_stages=recipe.n_frozen_stages,
         )
-        self._optimizer = torch.optim.AdamW(groups, fused=True)
+        self._objective = Objective(recipe, data, model.centers.shape[1])
+        self._optimizer = torch.optim.AdamW([*groups, *self._objective.groups()], fused=True)
         self._top_rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-        self._schedule = Schedule(data.train_rows, recipe.batch_size, recipe.sizes_px, recipe.seed)
+        self._schedule = Schedule(
+            data.train_rows,
+            recipe.batch_size,
+            recipe.sizes_px,
+            recipe.seed,
+            recipe.photos_per_product,
+            data.targets[data.train_rows],
+        )
         self._batches = Batches(
             data.cache, self._schedule, recipe.augmentation, mean=preparation.mean, std=preparation.std
         )
         self._targets = torch.from_numpy(data.targets)
         self._category_of = torch.tensor(data.labels.category_of, dtype=torch.int64)
-        self._in_category = functional.one_hot(self._category_of).to(torch.float32) if data.labels.categories else None
+        average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+        self._average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
         self._progress = _Progress()
         self._best: dict[str, Tensor] = {}
 
     def run(
-        self, *, is_resumed: bool = False, checkpoint_every_s: float = CHECKPOINT_EVERY_S, track: Track = untracked
+        self,
+        *,
+        is_resumed: bool = False,
+        checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+        watch: Watch | None = None,
+        track: Track = untracked,
     ) -> FitResult:
         """Train to the end, or until validation stops getting better.
 
@@ -141,6 +169,7 @@ class Fit:
         Args:
             is_resumed: Go on from the folder's checkpoint instead of starting anew.
             checkpoint_every_s: Wall time between checkpoints.
+            watch: Called after each epoch with its result and the averaged model, for reading only.
             track: Shows progress.
 
         Raises:
@@ -154,18 +183,22 @@ class Fit:
         else:
             self._place_centers()
         self._write_metrics()
+        self._enter_epoch()
         progress = self._progress
         saved = time.perf_counter()
         started = saved - progress.seconds
         n_left = self._schedule.n_steps - progress.step
         with CtrlC() as ctrl_c:
-            for rows, pixels in track(self._batches.from_step(progress.step), "Training", n_left):
+            for batch in track(self._batches.from_step(progress.step), "Training", n_left):
                 if self._is_over():
                     break
-                self._step(rows, pixels)
+                self._step(batch)
                 progress.seconds = time.perf_counter() - started
                 if progress.step % self._schedule.steps_per_epoch == 0:
-                    self._end_epoch(started)
+                    result = self._end_epoch(started)
+                    if watch:
+                        watch(result, self._averaged)
+                    self._enter_epoch()
                 if ctrl_c.is_pressed or time.perf_counter() - saved > checkpoint_every_s:
                     self._save()
                     saved = time.perf_counter()
@@ -173,6 +206,7 @@ class Fit:
                     raise KeyboardInterrupt
         self._save()
         self._model.load_state_dict(self._best)
+        self._model.eval()
         return FitResult(tuple(EpochResult(**epoch) for epoch in progress.epochs), progress.best_epoch)
 
     def _is_over(self) -> bool:
@@ -190,16 +224,29 @@ class Fit:
         small = Preparation(
             first_size, resize_px, "center-crop", "bicubic", self._preparation.mean, self._preparation.std
         )
-        features = features_of(self._model, self._data, chosen, small)
+        features = features_of(self._model.backbone, self._data, chosen, small)
         self._model.place_centers(features, self._targets[torch.from_numpy(chosen)])
 
-    def _step(self, rows: IntArray, pixels: Tensor) -> None:
-        progress, targets = self._progress, self._targets[torch.from_numpy(rows)]
+    def _enter_epoch(self) -> None:
+        """What this epoch trains and what it keeps."""
+        number = self._progress.step // self._schedule.steps_per_epoch
+        freeze(self._model, self._recipe.epochs[min(number, len(self._recipe.epochs) - 1)].n_frozen_stages)
+        self._model.train(self._is_scratch)
+
+    def _step(self, batch: Batch) -> None:
+        progress, targets = self._progress, self._targets[torch.from_numpy(batch.rows)]
         factor = self._recipe.lr_factor((progress.step + 1) / self._schedule.n_steps)
         for group, top in zip(self._optimizer.param_groups, self._top_rates, strict=True):
             group["lr"] = top * factor
-        logits = self._model(pixels)
-        loss = self._loss(logits, targets)
+        features = self._model.backbone(batch.pixels)
+        logits = self._model.logits(features)
+        main = targets
+        if batch.partners is None:
+            loss = self._objective(features, logits, targets)
+        else:
+            others = self._targets[torch.from_numpy(batch.partners)]
+            loss = self._objective.mixed(features, logits, targets, others, batch.kept_frac)
+            main = targets if batch.kept_frac >= 0.5 else others
         value = float(loss.detach())
         if not math.isfinite(value):
             raise BadInput(
@@ -207,28 +254,28 @@ class Fit:
                 f"Train again with a lower learning rate (now {self._recipe.lr:g}); nothing was written over.",
             )
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._optimizer.step()
+        self._average.update_parameters(self._model)
         progress.step += 1
         progress.loss_sum += value
-        progress.n_right += int((logits.detach().argmax(1) == targets).sum())
-        progress.n_seen += len(rows)
+        progress.n_right += int((logits.detach().argmax(1) == main).sum())
+        progress.n_seen += len(targets)
 
-    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
-        if self._in_category is None or not self._recipe.category_weight:
-            return loss
-        shares = (torch.softmax(logits, 1) @ self._in_category).clamp_min(_TINY)
-        return loss + self._recipe.category_weight * functional.nll_loss(shares.log(), self._category_of[targets])
+    @property
+    def _averaged(self) -> Recognizer:
+        return cast(Recognizer, self._average.module)
 
-    def _end_epoch(self, started: float) -> None:
+    def _end_epoch(self, started: float) -> EpochResult:
         progress = self._progress
         number = len(progress.epochs) + 1
         val_accuracy, val_category_accuracy = self._check()
         progress.seconds = time.perf_counter() - started
         result = EpochResult(
             epoch=number,
-            size_px=self._recipe.sizes_px[number - 1],
+            size_px=self._recipe.epochs[number - 1].size_px,
+            n_frozen_stages=self._recipe.epochs[number - 1].n_frozen_stages,
+            lr=self._recipe.lr * self._recipe.lr_factor(progress.step / self._schedule.n_steps),
             loss=progress.loss_sum / self._schedule.steps_per_epoch,
             train_accuracy=progress.n_right / progress.n_seen,
             val_accuracy=val_accuracy,
@@ -240,18 +287,20 @@ class Fit:
         progress.loss_sum, progress.n_right, progress.n_seen = 0.0, 0, 0
         if val_accuracy >= best:
             progress.best_epoch = number
-            self._best = {name: value.clone() for name, value in self._model.state_dict().items()}
+            self._best = {name: value.clone() for name, value in self._averaged.state_dict().items()}
         self._write_metrics()
+        return result
 
     def _check(self) -> tuple[float, float | None]:
         """Classifier accuracy on the validation photos: products, categories."""
         rows = self._data.val_rows
-        features = features_of(self._model, self._data, rows, self._preparation)
+        model = self._averaged.eval()
+        features = features_of(model.backbone, self._data, rows, self._preparation)
         with torch.inference_mode():
-            named = self._model.logits(features).argmax(1)
+            named = model.logits(features).argmax(1)
         targets = self._targets[torch.from_numpy(rows)]
         accuracy = float((named == targets).double().mean())
-        if self._in_category is None:
+        if not self._data.labels.categories:
             return accuracy, None
         return accuracy, float((self._category_of[named] == self._category_of[targets]).double().mean())
 
@@ -261,17 +310,21 @@ class Fit:
 
     def _save(self) -> None:
         tensors = {f"model.{name}": value for name, value in self._model.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self._average.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in self._best.items()}
+        tensors |= {f"objective.{name}": value for name, value in self._objective.state_dict().items()}
         for number, state in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
         save_checkpoint(Checkpoint(self._identity, asdict(self._progress), tensors), self._folder)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "best": {}, "objective": {}, "optimizer": {}}
         for name, value in checkpoint.tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = value
         self._model.load_state_dict(parts["model"])
+        self._average.load_state_dict(parts["average"])
+        self._objective.load_state_dict(parts["objective"])
         self._best = parts["best"]
         parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
@@ -284,9 +337,21 @@ class Fit:
         self._progress = _Progress(**checkpoint.progress)
 
 
-def features_of(model: Recognizer, data: TrainingSet, rows: IntArray, preparation: Preparation) -> Tensor:
-    """The trunk's features of some photos, prepared as at runtime: float32 (n, D), not normalized."""
+def features_of(
+    network: Callable[[Tensor], Tensor], data: TrainingSet, rows: IntArray, preparation: Preparation
+) -> Tensor:
+    """What a network says of some photos, prepared as at runtime.
+
+    Args:
+        network: float32 (n, 3, S, S) normalized → float32 (n, D), in `eval()`.
+        data: Has the photos.
+        rows: int64 (N,), rows of its cache.
+        preparation: Of the photos.
+
+    Returns:
+        float32 (N, D) in the order of the rows.
+    """
     batches = plain_batches(data.cache, rows.tolist(), preparation, _EVAL_BATCH)
     with torch.inference_mode():
-        found = torch.cat([model.backbone(batch) for batch in batches])
+        found = torch.cat([network(batch) for batch in batches])
     return found.clone()  # a normal tensor, which may meet parameters

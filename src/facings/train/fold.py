@@ -49,6 +49,11 @@ def unfolded(backbone: ResNet) -> ResNet:
     return plain
 
 
+def is_folded(backbone: ResNet) -> bool:
+    """Whether `fold_norms` has been here."""
+    return isinstance(backbone.bn1, nn.Identity)
+
+
 def _pairs(backbone: ResNet) -> Iterator[tuple[nn.Module, str, str]]:
     """Every convolution with its normalization: the module that owns both, and their names in it."""
     yield backbone, "conv1", "bn1"

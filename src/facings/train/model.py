@@ -5,67 +5,24 @@ of the photo. It ranks products by the same cosine as the gallery does, so what 
 category's probability is the sum of its products' probabilities: the hierarchy costs no parameter and cannot contradict
 the products.
 
-A trunk comes from a model directory (the bundled starter, or one trained before), from a local safetensors file with
-torchvision's parameter names, or from the hub through timm. Nothing is unpickled.
+Training freezes and slows a trunk by stages: a stem (0) and four stages (1 to 4), in the order of the photo's way.
 """
 
 from __future__ import annotations
 
-import importlib
+import bisect
 import math
-import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import onnx
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facings.errors import DependencyMissing, DownloadFailed, ModelMismatch, ModelNotFound
-from facings.model_card import CARD_KEY, MODEL_FILE, WEIGHTS_FILE, ModelCard
-from facings.train.resnet import RESNET50, RESNET50_HALF, ResNet, ResNetLayout
-
-STARTER = Path(__file__).parents[1] / "weights" / "starter"
-HUB_PREFIX = "timm:"
-OTHER_WAYS = (
-    "The two other ways need no network: a local .safetensors file with torchvision's ResNet names, "
-    "or a model directory such as the bundled starter (the default)."
-)
 START_SCALE = 16.0  # logits lie in ±16 at first; the scale is learned
+N_STAGES = 4
 
-_LAYOUTS = {"resnet50-half": RESNET50_HALF, "resnet50": RESNET50}
-_IMAGENET_MEAN, _IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-_STAGE = re.compile(r"layer([1-4])\.")
-_N_STAGES = 4
-
-
-@dataclass(frozen=True, eq=False)
-class Trunk:
-    """A backbone to start from, and what its card says.
-
-    Args:
-        backbone: float32 (N, 3, S, S) normalized → float32 (N, D), in `eval()`.
-        architecture: As a model card names it.
-        embedding_dim: D.
-        mean: RGB, 0 to 255, to subtract.
-        std: RGB, in units of 0 to 255, to divide by.
-        license: Of the weights.
-        source: Where they come from.
-        training_data: What they saw.
-    """
-
-    backbone: nn.Module
-    architecture: str
-    embedding_dim: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    license: str
-    source: str
-    training_data: str
+_LAYERS = ("layer1", "layer2", "layer3", "layer4")
+_STEM_STRIDE = 2  # maps at half of the picture's size come from a stem
 
 
 class Recognizer(nn.Module):
@@ -104,31 +61,37 @@ class Recognizer(nn.Module):
             self.centers.copy_(functional.normalize(sums, dim=1))
 
 
-def load_trunk(start: Path | str = STARTER) -> Trunk:
-    """A trunk from a model directory, a `.safetensors` file, or the hub (`timm:NAME`).
+def stages_of(backbone: nn.Module) -> dict[str, int]:
+    """The stage of every parameter: 0 for what comes before stage 1; 4 for all where nothing tells of stages.
 
-    Raises:
-        ModelNotFound: The directory or file is missing or damaged.
-        ModelMismatch: The weights are of an architecture that is not known here.
-        DownloadFailed: The hub cannot be reached or does not have that name.
-        DependencyMissing: timm is not installed.
+    ResNets have `layer1` to `layer4`; timm's other networks say which modules end a stage (`feature_info`). Where those
+    are more than four, as in a transformer, each stage is a quarter of them; where they are fewer, the last is stage 4.
+
+    Args:
+        backbone: Its modules are registered in the order of the picture's way through them.
     """
-    if isinstance(start, str) and start.startswith(HUB_PREFIX):
-        return _from_hub(start.removeprefix(HUB_PREFIX))
-    path = Path(start)
-    return _from_file(path) if path.suffix == ".safetensors" else _from_directory(path)
-
-
-def stage_of(name: str, *, has_stages: bool) -> int:
-    """The stage of a trunk's parameter: 0 for the stem, 1 to 4; 4 for all of a trunk whose names show no stages."""
-    found = _STAGE.match(name)
-    return int(found[1]) if found else (0 if has_stages else _N_STAGES)
+    order = [name for name, _ in backbone.named_modules()]
+    stem, marks = _marks(backbone)
+    spans = _spans(order, marks)
+    if not spans:
+        return {name: N_STAGES for name, _ in backbone.named_parameters()}
+    stem_spans = _spans(order, stem)
+    start = stem_spans[-1][1] + 1 if stem_spans else spans[0][0]
+    n_ends = min(len(spans), N_STAGES)
+    ends = [spans[math.ceil(number * len(spans) / n_ends) - 1][1] for number in range(1, n_ends + 1)]
+    places = {name: place for place, name in enumerate(order)}
+    found = {}
+    for name, _ in backbone.named_parameters():
+        place = places[name.rpartition(".")[0]]
+        stage = N_STAGES - n_ends + 1 + bisect.bisect_left(ends, place)
+        found[name] = 0 if place < start else min(stage, N_STAGES)
+    return found
 
 
 def parameter_groups(
-    model: Recognizer, *, lr: float, head_lr: float, layer_decay: float, weight_decay: float, n_frozen_stages: int
+    model: Recognizer, *, lr: float, head_lr: float, layer_decay: float, weight_decay: float
 ) -> list[dict[str, Any]]:
-    """Parameter groups for an optimizer; what is frozen stops taking gradients.
+    """Parameter groups for an optimizer, in an order that depends on the network alone.
 
     Args:
         model: Trunk and head.
@@ -136,102 +99,46 @@ def parameter_groups(
         head_lr: Of the head, which has no weight decay.
         layer_decay: In (0, 1].
         weight_decay: Of the trunk's weights; vectors (biases, normalization) have none.
-        n_frozen_stages: 0 trains everything; 1 freezes the stem and stage 1; 4 leaves only the head.
     """
-    named = list(model.backbone.named_parameters())
-    has_stages = any(_STAGE.match(name) for name, _ in named)
+    stages = stages_of(model.backbone)
     gathered: dict[tuple[int, bool], list[nn.Parameter]] = {}
-    for name, parameter in named:
-        stage = stage_of(name, has_stages=has_stages)
-        is_trained = n_frozen_stages == 0 or stage > n_frozen_stages
-        parameter.requires_grad_(is_trained)
-        if is_trained:
-            gathered.setdefault((stage, parameter.ndim > 1), []).append(parameter)
+    for name, parameter in model.backbone.named_parameters():
+        gathered.setdefault((stages[name], parameter.ndim > 1), []).append(parameter)
     groups: list[dict[str, Any]] = [
-        {"params": parameters, "lr": lr * layer_decay ** (_N_STAGES - stage), "weight_decay": weight_decay * is_weight}
+        {"params": parameters, "lr": lr * layer_decay ** (N_STAGES - stage), "weight_decay": weight_decay * is_weight}
         for (stage, is_weight), parameters in sorted(gathered.items(), key=lambda item: item[0])
     ]
     return [*groups, {"params": [model.centers, model.log_scale], "lr": head_lr, "weight_decay": 0.0}]
 
 
-def _from_directory(path: Path) -> Trunk:
-    weights = path / WEIGHTS_FILE
-    if not (path / MODEL_FILE).is_file() or not weights.is_file():
-        raise ModelNotFound(f"{path}: there is no {MODEL_FILE} with {WEIGHTS_FILE} in it.", "Give a model directory.")
-    graph = onnx.load(path / MODEL_FILE, load_external_data=False)
-    cards = [entry.value for entry in graph.metadata_props if entry.key == CARD_KEY]
-    if not cards:
-        raise ModelNotFound(f"{path / MODEL_FILE}: the graph carries no card.", "Export it with Facings.")
-    card = ModelCard.from_json(cards[0])
-    layout = _LAYOUTS.get(card.architecture.partition(":")[0])
-    if layout is None:
-        raise ModelMismatch(
-            f"{path}: got architecture {card.architecture!r}, wanted one of {', '.join(_LAYOUTS)} to train on."
-        )
-    backbone = _filled(layout, _read_weights(weights), weights)
-    preparation = card.preparation
-    return Trunk(
-        backbone=backbone,
-        architecture=card.architecture,
-        embedding_dim=card.embedding_dim,
-        mean=preparation.mean,
-        std=preparation.std,
-        license=card.license,
-        source=card.source,
-        training_data=card.training_data,
-    )
+def freeze(model: Recognizer, n_frozen_stages: int) -> None:
+    """Let only the stages above the frozen ones, and the head, take gradients.
+
+    Args:
+        model: Trunk and head; what is frozen loses its gradients, so that an optimizer passes over it.
+        n_frozen_stages: 0 trains everything; 1 freezes the stem and stage 1; 4 leaves only the head.
+    """
+    stages = stages_of(model.backbone)
+    for name, parameter in model.backbone.named_parameters():
+        parameter.requires_grad_(n_frozen_stages == 0 or stages[name] > n_frozen_stages)
+        if not parameter.requires_grad:
+            parameter.grad = None
 
 
-def _from_file(path: Path) -> Trunk:
-    state = {name: value for name, value in _read_weights(path).items() if not name.startswith("fc.")}
-    return Trunk(
-        backbone=_filled(RESNET50, state, path),
-        architecture="resnet50: bottleneck ResNet, blocks 3-4-6-3, widths 256-512-1024-2048, stride in the 3x3",
-        embedding_dim=RESNET50.stage_widths[-1],
-        mean=_IMAGENET_MEAN,
-        std=_IMAGENET_STD,
-        license="not stated: that of the given file",
-        source=f"the file {path.name}",
-        training_data="not stated: that of the given file",
-    )
+def _marks(backbone: nn.Module) -> tuple[list[str], list[str]]:
+    """Names of the modules that end the stem, and of those that end a stage."""
+    if all(hasattr(backbone, name) for name in _LAYERS):
+        return [], list(_LAYERS)
+    told: Any = getattr(backbone, "feature_info", ())
+    stem = [entry["module"] for entry in told if entry["reduction"] <= _STEM_STRIDE]
+    return stem, [entry["module"] for entry in told if entry["reduction"] > _STEM_STRIDE]
 
 
-def _from_hub(name: str) -> Trunk:
-    try:
-        timm = importlib.import_module("timm")
-    except ImportError as error:
-        raise DependencyMissing(
-            f"{HUB_PREFIX}{name} needs timm, which is not installed.", "pip install timm"
-        ) from error
-    try:
-        backbone = timm.create_model(name, pretrained=True, num_classes=0).eval()
-    except Exception as error:  # timm and the hub raise many classes of their own for one cause
-        raise DownloadFailed(f"{HUB_PREFIX}{name}: the hub gave no weights ({error}).", OTHER_WAYS) from error
-    config = backbone.pretrained_cfg
-    mean, std = (tuple(255.0 * float(value) for value in config[key]) for key in ("mean", "std"))
-    return Trunk(
-        backbone=backbone,
-        architecture=f"{HUB_PREFIX}{name}",
-        embedding_dim=int(backbone.num_features),
-        mean=(mean[0], mean[1], mean[2]),
-        std=(std[0], std[1], std[2]),
-        license=str(config.get("license") or "not stated by the hub"),
-        source=f"timm {timm.__version__}, {config.get('hf_hub_id') or name}",
-        training_data="as the hub's card says",
-    )
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelNotFound(f"{path}: cannot be read as safetensors ({error}).") from error
-
-
-def _filled(layout: ResNetLayout, state: dict[str, Tensor], path: Path) -> ResNet:
-    backbone = ResNet(layout)
-    try:
-        backbone.load_state_dict(state)
-    except RuntimeError as error:
-        raise ModelMismatch(f"{path}: the weights are of another architecture than {layout}.") from error
-    return backbone.eval()
+def _spans(order: list[str], modules: list[str]) -> list[tuple[int, int]]:
+    """Places of the first and the last part of each module that there is, in order."""
+    found = set()
+    for module in modules:
+        places = [place for place, name in enumerate(order) if f"{name}.".startswith(f"{module}.")]
+        if places:
+            found.add((places[0], places[-1]))
+    return sorted(found)

@@ -1,7 +1,8 @@
 """From labelled photos to a model directory: the whole training of a product recognizer.
 
 A run folder holds `settings.json` (everything that went in, with library versions), `metrics.jsonl` (one line an
-epoch), `checkpoint.safetensors`, `summary.json` (figures) and `model/`, which a gallery is built with as it is.
+epoch), `checkpoint.safetensors`, `report.html` and `report.json` (how good it is and where it fails), `summary.json`
+and `model/`, which a gallery is built with as it is.
 """
 
 from __future__ import annotations
@@ -15,27 +16,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import nn
 
 from facings.errors import BadInput, Problem
-from facings.evaluate.machine import cpu_model, library_versions
+from facings.evaluate.machine import code_commit, cpu_model, library_versions
 from facings.manifest import LabelledPhoto
 from facings.model_card import ModelCard, Preparation
 from facings.progress import Track, untracked
+from facings.train.assess import Assessment, assess
+from facings.train.backbones import STARTER, Trunk, load_trunk
 from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
+from facings.train.closed_form import with_neck
 from facings.train.dataset import TrainingSet, build_training_set
 from facings.train.export import export_embedder
-from facings.train.fit import Fit, FitResult, features_of
-from facings.train.fold import fold_norms, unfolded
-from facings.train.model import STARTER, Recognizer, Trunk, load_trunk
+from facings.train.fit import Fit, FitResult, Watch
+from facings.train.fold import fold_norms, is_folded, unfolded
+from facings.train.model import Recognizer
+from facings.train.neck import NECK_MARK, Necked
 from facings.train.recipe import Recipe
 from facings.train.resnet import ResNet
+from facings.train.training_page import training_page
 
 MODEL_FOLDER, CACHE_FOLDER = "model", "photos"
 SETTINGS_FILE, SUMMARY_FILE = "settings.json", "summary.json"
+REPORT_PAGE, REPORT_FILE = "report.html", "report.json"
 
 _SPARE_FRAC = 8 / 7  # photos are stored a little larger than the largest picture made from them
+_TUNED = "Fine-tuned from: "
 _TRAINING_LIBRARIES = ("torch", "torchvision", "onnx", "safetensors", "timm")
 
 
@@ -45,8 +52,9 @@ class TrainSettings:
 
     Args:
         recipe: How it learns.
-        start: Where it starts from: a model directory, a `.safetensors` file with torchvision's ResNet names, or
-            `timm:NAME` from the hub.
+        start: Where it starts from: a model directory, or `torchvision:NAME` or `timm:NAME` (weights from the hub),
+            either with `@FILE.safetensors`.
+        is_scratch: Start from random weights of that architecture, to see what transfer is worth.
         name: Of the model, on its card.
         cache_root: Folder for decoded photos, shared by runs; None puts it into the run folder.
         n_threads: Threads that compute.
@@ -55,6 +63,7 @@ class TrainSettings:
 
     recipe: Recipe = field(default_factory=Recipe)
     start: Path | str = STARTER
+    is_scratch: bool = False
     name: str = "product-recognizer"
     cache_root: Path | None = None
     n_threads: int = 2
@@ -68,7 +77,7 @@ class TrainSummary:
     Args:
         model: The model directory.
         fit: Epoch by epoch.
-        classifier_accuracy: Share named rightly by the head.
+        classifier_accuracy: Share named rightly by the finished model's classifier.
         gallery_recall_at_1: Share whose most similar training photo shows the right product.
         n_products: Classes.
         n_train: Photos learned from.
@@ -100,6 +109,7 @@ def train_recognizer(
     *,
     out: Path,
     settings: TrainSettings | None = None,
+    watch: Watch | None = None,
     track: Track = untracked,
 ) -> TrainSummary:
     """Train, check, export.
@@ -109,6 +119,7 @@ def train_recognizer(
         val_photos: To choose the best epoch with; None holds out a tenth of the training photos.
         out: Run folder; must not hold a run already, unless that is to be resumed.
         settings: None for the defaults.
+        watch: Called after each epoch, see `Fit.run`.
         track: Shows progress.
 
     Raises:
@@ -123,7 +134,7 @@ def train_recognizer(
         raise BadInput(f"{out}: holds a run already.", "Resume it, or train into another folder.")
     torch.set_num_threads(settings.n_threads)
     recipe = settings.recipe
-    trunk = load_trunk(settings.start)
+    trunk = load_trunk(settings.start, is_scratch=settings.is_scratch, seed=recipe.seed)
     data = build_training_set(
         train_photos,
         val_photos,
@@ -134,17 +145,23 @@ def train_recognizer(
     )
     identity = _identity(recipe, trunk, data)
     if not settings.is_resumed:
-        _write_json(out / SETTINGS_FILE, {**identity, "machine": cpu_model(), "versions": _versions()})
+        _write_json(
+            out / SETTINGS_FILE, {**identity, "machine": cpu_model(), "versions": _versions(), "commit": code_commit()}
+        )
     model = _network(trunk, len(data.labels.products))
     preparation = recipe.preparation(trunk.mean, trunk.std)
-    result = Fit(model, data, recipe, preparation, out, identity).run(is_resumed=settings.is_resumed, track=track)
-    backbone = unfolded(model.backbone) if isinstance(model.backbone, ResNet) else model.backbone
-    difference = export_embedder(backbone, _card(settings.name, trunk, data, preparation), out / MODEL_FOLDER)
+    fit = Fit(model, data, recipe, preparation, out, identity, is_scratch=trunk.is_scratch)
+    result = fit.run(is_resumed=settings.is_resumed, watch=watch, track=track)
+    model = with_neck(model, data, recipe, preparation)
+    card = _card(settings.name, trunk, data, preparation, model)
+    difference = export_embedder(_exported(model.backbone), card, out / MODEL_FOLDER, is_half=True)
+    assessment = assess(model, data, preparation)
+    _write_report(out, assessment, result, identity)
     summary = TrainSummary(
         model=out / MODEL_FOLDER,
         fit=result,
-        classifier_accuracy=result.epochs[result.best_epoch - 1].val_accuracy,
-        gallery_recall_at_1=_gallery_recall(model, data, preparation),
+        classifier_accuracy=assessment.classifier.value,
+        gallery_recall_at_1=assessment.gallery.value,
         n_products=len(data.labels.products),
         n_train=len(data.train_rows),
         n_val=len(data.val_rows),
@@ -157,10 +174,17 @@ def train_recognizer(
 
 
 def _network(trunk: Trunk, n_products: int) -> Recognizer:
-    """Trunk and head, normalization folded where the trunk is of the project's own kind."""
-    if isinstance(trunk.backbone, ResNet):
+    """Trunk and head, normalization folded where the trunk is of the project's own kind and has statistics."""
+    if isinstance(trunk.backbone, ResNet) and not trunk.is_scratch:
         fold_norms(trunk.backbone)
     return Recognizer(trunk.backbone, n_products, trunk.embedding_dim)
+
+
+def _exported(backbone: nn.Module) -> nn.Module:
+    """The network as it is stored: with its normalizations."""
+    if isinstance(backbone, Necked):
+        return Necked(_exported(backbone.trunk), backbone.neck.weight.detach(), backbone.neck.bias.detach())
+    return unfolded(backbone) if isinstance(backbone, ResNet) and is_folded(backbone) else backbone
 
 
 def _identity(recipe: Recipe, trunk: Trunk, data: TrainingSet) -> dict[str, Any]:
@@ -169,35 +193,46 @@ def _identity(recipe: Recipe, trunk: Trunk, data: TrainingSet) -> dict[str, Any]
         "recipe": asdict(recipe),
         "architecture": trunk.architecture,
         "start": trunk.source,
+        "is_scratch": trunk.is_scratch,
         "products": list(data.labels.products),
         "data_fingerprint": data.fingerprint,
         "n_val": len(data.val_rows),
     }
 
 
-def _card(name: str, trunk: Trunk, data: TrainingSet, preparation: Preparation) -> ModelCard:
+def _card(name: str, trunk: Trunk, data: TrainingSet, preparation: Preparation, model: Recognizer) -> ModelCard:
     n_photos, n_products = len(data.train_rows), len(data.labels.products)
+    neck = model.backbone.neck if isinstance(model.backbone, Necked) else None
     return ModelCard(
         name=name,
-        architecture=trunk.architecture,
-        embedding_dim=trunk.embedding_dim,
+        architecture=trunk.architecture + (f"{NECK_MARK} {neck.in_features} to {neck.out_features}" if neck else ""),
+        embedding_dim=model.centers.shape[1],
         preparation=preparation,
         license=trunk.license,
-        source=f"Fine-tuned from: {trunk.source}",
+        source=trunk.source if trunk.source.startswith(_TUNED) else f"{_TUNED}{trunk.source}",
         training_data=f"{trunk.training_data}; then {n_photos:,} photos of {n_products:,} products",
         data_fingerprint=data.fingerprint,
     )
 
 
-def _gallery_recall(model: Recognizer, data: TrainingSet, preparation: Preparation) -> float:
-    """Share of the validation photos whose most similar training photo shows the same product."""
-    gallery, queries = (
-        functional.normalize(features_of(model, data, rows, preparation), dim=1)
-        for rows in (data.train_rows, data.val_rows)
-    )
-    closest: Tensor = (queries @ gallery.T).argmax(1)
-    right = data.targets[data.train_rows][closest.numpy()] == data.targets[data.val_rows]
-    return float(right.mean())
+def _write_report(out: Path, assessment: Assessment, result: FitResult, identity: dict[str, Any]) -> None:
+    recipe = identity["recipe"]
+    facts = {
+        "machine": cpu_model(),
+        "started from": identity["start"],
+        "architecture": identity["architecture"],
+        "phases": "; ".join(
+            f"{phase['n_epochs']} epochs at {phase['size_px']} px, {phase['n_frozen_stages']} stages frozen"
+            for phase in recipe["phases"]
+        ),
+        "batch, learning rates (trunk, head)": f"{recipe['batch_size']}, {recipe['lr']:g}, {recipe['head_lr']:g}",
+        "seed": str(recipe["seed"]),
+        "versions": ", ".join(f"{name} {version}" for name, version in _versions().items()),
+        "commit": code_commit(),
+    }
+    replace_file(out / REPORT_PAGE, training_page(assessment, result.epochs, facts).encode())
+    epochs = [asdict(epoch) for epoch in result.epochs]
+    _write_json(out / REPORT_FILE, {**assessment.to_json(), "epochs": epochs, "facts": facts})
 
 
 def _versions() -> dict[str, str]:

@@ -20,7 +20,7 @@ from facings.train.recipe import Recipe  # noqa: E402
 pytestmark = pytest.mark.torch
 
 PLAIN = Augmentation(crop_scale_min=1.0, color_jitter=0.0, rotation_deg=0.0, erase_prob=0.0)
-STRONG = Augmentation(crop_scale_min=0.3, color_jitter=0.4, rotation_deg=20.0, erase_prob=0.5)
+STRONG = Augmentation(crop_scale_min=0.3, color_jitter=0.4, rotation_deg=20.0, erase_prob=0.5, mix_prob=0.5)
 MEAN, STD = (120.0, 110.0, 100.0), (60.0, 50.0, 40.0)
 
 
@@ -39,27 +39,43 @@ def test_each_epoch_takes_each_photo_at_most_once_in_its_size(batches: Any) -> N
     assert len(steps) == 8  # 24 // 5 in each of two epochs
     for epoch, size in ((0, 16), (1, 24)):
         part = steps[4 * epoch : 4 * epoch + 4]
-        assert len({row for rows, _ in part for row in rows.tolist()}) == 20
-        assert {tuple(pixels.shape) for _, pixels in part} == {(5, 3, size, size)}
-    assert not np.array_equal(steps[0][0], steps[4][0])
+        assert len({row for batch in part for row in batch.rows.tolist()}) == 20
+        assert {tuple(batch.pixels.shape) for batch in part} == {(5, 3, size, size)}
+    assert not np.array_equal(steps[0].rows, steps[4].rows)
 
 
 def test_later_start_gives_the_same_steps_bit_for_bit(batches: Any) -> None:
     whole = list(batches(STRONG).from_step(0))
     rest = list(batches(STRONG).from_step(5))
     assert len(rest) == 3
-    for (rows, pixels), (rows_again, pixels_again) in zip(whole[5:], rest, strict=True):
-        np.testing.assert_array_equal(rows, rows_again)
-        assert torch.equal(pixels, pixels_again)
+    for batch, again in zip(whole[5:], rest, strict=True):
+        np.testing.assert_array_equal(batch.rows, again.rows)
+        np.testing.assert_array_equal(batch.partners, again.partners)
+        assert batch.kept_frac == again.kept_frac
+        assert torch.equal(batch.pixels, again.pixels)
     assert list(batches(STRONG).from_step(8)) == []
 
 
 def test_erased_rectangles_hold_the_mean_and_the_rest_is_untouched(batches: Any) -> None:
     still = Augmentation(1.0, 0.0, 0.0, 1.0)
-    for (_, pixels), (_, erased) in zip(batches(PLAIN).from_step(0), batches(still).from_step(0), strict=True):
-        is_changed = (pixels != erased).any(1)
+    for whole, erased in zip(batches(PLAIN).from_step(0), batches(still).from_step(0), strict=True):
+        is_changed = (whole.pixels != erased.pixels).any(1)
         assert is_changed.any(2).any(1).all()
-        assert (erased.permute(0, 2, 3, 1)[is_changed] == 0).all()
+        assert (erased.pixels.permute(0, 2, 3, 1)[is_changed] == 0).all()
+
+
+def test_mixed_photos_show_a_rectangle_of_their_partner_and_say_how_much(batches: Any) -> None:
+    mixed = Augmentation(1.0, 0.0, 0.0, 0.0, mix_prob=1.0)
+    for whole, batch in zip(batches(PLAIN).from_step(0), batches(mixed).from_step(0), strict=True):
+        np.testing.assert_array_equal(whole.rows, batch.rows)
+        assert whole.partners is None
+        place = {row: number for number, row in enumerate(batch.rows.tolist())}
+        for number, partner in enumerate(batch.partners.tolist()):
+            own, other = whole.pixels[number], whole.pixels[place[partner]]
+            is_own, is_other = ((batch.pixels[number] == picture).all(0) for picture in (own, other))
+            assert (is_own | is_other).all()
+            if partner != batch.rows[number]:
+                assert is_own.double().mean() == pytest.approx(batch.kept_frac, abs=0.05)  # some pixels agree
 
 
 def test_plain_batches_are_prepared_as_at_runtime(toys: list[LabelledPhoto], tmp_path: Path) -> None:
@@ -87,7 +103,7 @@ def test_empty_schedules_are_refused(rows: int, size: int, sizes: tuple[int, ...
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"lr": float("nan")}, {"layer_decay": 0.0}, {"n_frozen_stages": 5}, {"patience": 0}, {"warmup_frac": 1.0}],
+    [{"lr": float("nan")}, {"layer_decay": 0.0}, {"phases": ()}, {"patience": 0}, {"warmup_frac": 1.0}],
     ids=str,
 )
 def test_recipes_out_of_range_are_refused(wrong: dict[str, Any]) -> None:

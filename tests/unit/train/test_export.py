@@ -19,6 +19,7 @@ onnx = pytest.importorskip("onnx", reason="needs the train extra")
 safetensors_torch = pytest.importorskip("safetensors.torch", reason="needs the train extra")
 
 from facings.train import export  # noqa: E402
+from facings.train.backbones import load_trunk  # noqa: E402
 from facings.train.export import export_embedder, safetensors_spans  # noqa: E402
 from facings.train.resnet import ResNet, ResNetLayout  # noqa: E402
 
@@ -66,6 +67,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def half_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("export") / "half"
+    assert 0 <= export_embedder(network(), card_of(), directory, is_half=True) < 1e-5
+    return directory
+
+
+def rounded() -> ResNet:
+    """The small network with its kernels as half precision has them."""
+    built = network()
+    for parameter in built.parameters():
+        if parameter.ndim > 1:
+            parameter.data = parameter.data.half().float()
+    return built
+
+
 def test_directory_holds_graph_and_weights_and_nothing_else(model: Path) -> None:
     assert {path.name for path in model.iterdir()} == {MODEL_FILE, WEIGHTS_FILE}
     assert [path.name for path in model.parent.iterdir()] == ["small"]  # no temporary directory is left
@@ -100,7 +117,10 @@ def test_graph_has_the_stated_input_output_and_card(model: Path) -> None:
     assert ModelCard.from_json(carried) == card_of()
 
 
-def test_every_weight_lies_once_on_disk_in_the_safetensors_file(model: Path) -> None:
+@pytest.mark.parametrize("fixture", ["model", "half_model"])
+def test_every_weight_lies_once_on_disk_in_the_safetensors_file(fixture: str, request: pytest.FixtureRequest) -> None:
+    model: Path = request.getfixturevalue(fixture)
+    onnx.checker.check_model(str(model / MODEL_FILE))
     weights = (model / WEIGHTS_FILE).read_bytes()
     state = safetensors_torch.load(weights)
     external = {}
@@ -110,17 +130,23 @@ def test_every_weight_lies_once_on_disk_in_the_safetensors_file(model: Path) -> 
             assert place["location"] == WEIGHTS_FILE
             assert not tensor.raw_data
             start = int(place["offset"])
-            values = np.frombuffer(weights[start : start + int(place["length"])], "<f4").reshape(tensor.dims)
-            external[tensor.name.removeprefix("backbone.")] = values
+            dtype = {onnx.TensorProto.FLOAT: "<f4", onnx.TensorProto.FLOAT16: "<f2"}[tensor.data_type]
+            values = np.frombuffer(weights[start : start + int(place["length"])], dtype).reshape(tensor.dims)
+            external[tensor.name.removeprefix("backbone.").removesuffix(".half")] = values
         else:  # the mean, axes, and the zeros that stand for "no bias"
             values = onnx.numpy_helper.to_array(tensor)
             assert values.size <= 3 or not values.any(), tensor.name
-    assert set(external) == {name for name, value in state.items() if value.dtype == torch.float32}
+    assert set(external) == {name for name, value in state.items() if value.is_floating_point()}
     for name, values in external.items():
+        assert values.dtype == state[name].numpy().dtype
         np.testing.assert_array_equal(values, state[name].numpy(), err_msg=name)
 
 
-def test_convolutions_read_stored_tensors_so_that_the_runtime_can_fuse_them(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fixture", ["model", "half_model"])
+def test_convolutions_read_stored_tensors_so_that_the_runtime_can_fuse_them(
+    fixture: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    model: Path = request.getfixturevalue(fixture)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
@@ -128,6 +154,7 @@ def test_convolutions_read_stored_tensors_so_that_the_runtime_can_fuse_them(mode
     operations = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx", load_external_data=False).graph.node]
     assert operations.count("Conv") + operations.count("FusedConv") == 16
     assert "BatchNormalization" not in operations
+    assert operations.count("Cast") == 1  # that of the pixels; those of the weights are folded
 
 
 def test_spans_are_where_safetensors_reads() -> None:
@@ -207,3 +234,97 @@ def test_backbone_keeps_its_mode_and_values(tmp_path: Path) -> None:
     export_embedder(backbone, card_of(), tmp_path / "model")
     assert backbone.training
     assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
+
+
+def test_half_stores_kernels_as_float16_and_vectors_as_they_are(half_model: Path, model: Path) -> None:
+    state = safetensors_torch.load_file(half_model / WEIGHTS_FILE)
+    for name, value in network().state_dict().items():
+        wanted = value.half() if value.ndim == 4 else value
+        assert state[name].dtype == wanted.dtype, name
+        assert torch.equal(state[name], wanted), name
+    n_bytes = {
+        where: sum(
+            value.nbytes for value in safetensors_torch.load_file(where / WEIGHTS_FILE).values() if value.ndim == 4
+        )
+        for where in (model, half_model)
+    }
+    assert n_bytes[half_model] * 2 == n_bytes[model] > 0
+
+
+def test_half_model_runs_in_the_runtime_with_the_rounded_weights(half_model: Path, model: Path, images: Any) -> None:
+    rows = OnnxEmbedder(half_model, n_threads=1).run(images)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, rows_of(rounded(), images, (1.0, 1.0, 1.0)), atol=1e-6)
+    float_rows = OnnxEmbedder(model, n_threads=1).run(images)
+    assert 1e-6 < np.abs(rows - float_rows).max() < 5e-3  # rounded, and not by much
+
+
+def test_half_model_has_its_own_weights_hash(half_model: Path, model: Path, tmp_path: Path) -> None:
+    assert OnnxEmbedder(half_model, n_threads=1).space_id != OnnxEmbedder(model, n_threads=1).space_id
+    damaged = bytearray((half_model / WEIGHTS_FILE).read_bytes())
+    damaged[-1] ^= 1  # within the last kernel: it still loads, with another number
+    (tmp_path / WEIGHTS_FILE).write_bytes(damaged)
+    (tmp_path / MODEL_FILE).write_bytes((half_model / MODEL_FILE).read_bytes())
+    with pytest.raises(ModelNotFound, match="not the weights"):
+        OnnxEmbedder(tmp_path, n_threads=1)
+
+
+def test_half_export_repeats_and_leaves_the_backbone_alone(half_model: Path, tmp_path: Path) -> None:
+    backbone = network()
+    export_embedder(backbone, card_of(), tmp_path / "again", is_half=True)
+    for name in (MODEL_FILE, WEIGHTS_FILE):
+        assert (tmp_path / "again" / name).read_bytes() == (half_model / name).read_bytes(), name
+    assert all(torch.equal(value, network().state_dict()[name]) for name, value in backbone.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([65504.0, 1.0], torch.float16),  # the largest float16
+        ([65519.0, 1.0], torch.float16),  # rounds down to it
+        ([65520.0, 1.0], torch.float32),  # rounds to infinity
+        ([1e-8, -2e-8], torch.float32),  # all become 0: the smallest float16 is 6.0e-8
+        ([1.0e-7, 2.0e-7], torch.float32),  # become 1.2e-7 and 1.8e-7
+        ([1.0, 1e-8], torch.float16),  # what is lost is nothing beside the rest
+        ([0.0, 0.0], torch.float16),
+        ([float("inf"), 1.0], torch.float32),
+        ([float("nan"), 1.0], torch.float32),
+        ([3e38, 1.0], torch.float32),  # its square is beyond float32
+    ],
+)
+def test_tensor_that_half_precision_cannot_hold_stays_float32(values: list[float], dtype: Any) -> None:
+    layer = torch.nn.Linear(2, 1)
+    layer.weight.data = torch.tensor([values])
+    stored = export._stored(layer, is_half=True)
+    assert stored["weight"].dtype == dtype
+    assert stored["bias"].dtype == torch.float32
+    assert export._stored(layer, is_half=False)["weight"].dtype == torch.float32
+
+
+def test_model_with_one_layer_beyond_half_precision_is_exact_there(tmp_path: Path, images: Any) -> None:
+    backbone = network()
+    for name, factor in (("conv1.weight", 1e6), ("bn1.running_mean", 1e6), ("bn1.running_var", 1e12)):
+        backbone.state_dict()[name].mul_(factor)  # the same function, with kernels that overflow
+    assert export_embedder(backbone, card_of(), tmp_path / "model", is_half=True) < 1e-5
+    state = safetensors_torch.load_file(tmp_path / "model" / WEIGHTS_FILE)
+    assert torch.equal(state["conv1.weight"], backbone.conv1.weight)
+    assert {value.dtype for name, value in state.items() if value.ndim == 4 and name != "conv1.weight"} == {
+        torch.float16
+    }
+    assert np.isfinite(OnnxEmbedder(tmp_path / "model", n_threads=1).run(images)).all()
+
+
+def test_next_training_starts_in_float32_from_a_half_model(tmp_path: Path) -> None:
+    pytest.importorskip("timm", reason="needs the train extra")
+    first = load_trunk("timm:test_vit", is_scratch=True)
+    preparation = Preparation(64, 64, "squash", "bilinear", first.mean, first.std)
+    card = ModelCard("x", first.architecture, first.embedding_dim, preparation, "CC0-1.0", "random", "none", "")
+    export_embedder(first.backbone, card, tmp_path / "model", is_half=True)
+    stored = safetensors_torch.load_file(tmp_path / "model" / WEIGHTS_FILE)
+    kept = {name for name, value in stored.items() if value.ndim > 1 and value.dtype == torch.float32}
+    assert kept == {"cls_token"}  # its initial values, about 1e-6, are too small
+    second = load_trunk(tmp_path / "model").backbone
+    assert {value.dtype for value in second.parameters()} == {torch.float32}
+    for name, value in first.backbone.named_parameters():
+        wanted = value if value.ndim < 2 or name in kept else value.half().float()
+        assert torch.equal(second.get_parameter(name), wanted), name

@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from facings.train.checkpoint import CHECKPOINT_FILE  # noqa: E402
 from facings.train.fit import METRICS_FILE, Fit, FitResult  # noqa: E402
 from facings.train.model import Recognizer  # noqa: E402
-from facings.train.recipe import Recipe  # noqa: E402
+from facings.train.recipe import Phase, Recipe  # noqa: E402
 from facings.train.resnet import ResNet, ResNetLayout  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -30,7 +30,14 @@ pytestmark = pytest.mark.torch
 LAYOUT = ResNetLayout(8, (8, 8, 16, 16), (1, 1, 1, 1), "1x1", "ceil")
 MEAN, STD = (128.0, 128.0, 128.0), (64.0, 64.0, 64.0)
 RECIPE = Recipe(
-    sizes_px=(32, 32, 40), batch_size=4, lr=1e-3, head_lr=1e-2, embed_size_px=40, embed_resize_px=40, patience=99
+    phases=(Phase(2, 32, 1), Phase(1, 40, 0)),
+    batch_size=4,
+    lr=1e-3,
+    head_lr=1e-2,
+    ema_decay=0.8,
+    embed_size_px=40,
+    embed_resize_px=40,
+    patience=99,
 )
 T = TypeVar("T")
 
@@ -77,7 +84,7 @@ def figures(result: FitResult) -> list[Any]:
 
 
 def test_separable_products_are_learned(data: TrainingSet, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, sizes_px=(40,) * 12, color_jitter=0.1, erase_prob=0.0, n_frozen_stages=0)
+    recipe = replace(RECIPE, phases=(Phase(12, 40, 0),), color_jitter=0.1, mix_prob=0.0)
     result = fit(recognizer(), data, tmp_path / "run", recipe)
     assert result.epochs[result.best_epoch - 1].val_accuracy == 1.0
     assert result.epochs[result.best_epoch - 1].val_category_accuracy == 1.0
@@ -120,7 +127,7 @@ def test_ctrl_c_is_given_back_and_works_off_the_main_thread(data: TrainingSet, t
 def test_frozen_stages_and_normalization_statistics_do_not_change(data: TrainingSet, tmp_path: Path) -> None:
     model = recognizer()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    fit(model, data, tmp_path / "run", replace(RECIPE, n_frozen_stages=2))
+    fit(model, data, tmp_path / "run", replace(RECIPE, phases=(Phase(3, 32, 2),)))
     assert not any(module.training for module in model.modules())
     for name, value in model.state_dict().items():
         is_still = name.startswith(("backbone.conv1", "backbone.bn1", "backbone.layer1", "backbone.layer2"))
@@ -137,7 +144,7 @@ def test_loss_that_is_no_number_stops_with_advice(data: TrainingSet, tmp_path: P
 
 
 def test_training_ends_early_when_nothing_gets_better(data: TrainingSet, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, sizes_px=(32,) * 8, lr=0.0, head_lr=0.0, patience=2)
+    recipe = replace(RECIPE, phases=(Phase(8, 32, 1),), lr=0.0, head_lr=0.0, patience=2)
     result = fit(recognizer(), data, tmp_path / "run", recipe)
     assert len(result.epochs) == 3  # the first, and two that are no better
     assert result.best_epoch == 3  # of equals the last, which has learned longest
@@ -176,3 +183,59 @@ def test_full_disk_keeps_the_checkpoint_before(
         fit(recognizer(), data, tmp_path / "run", is_resumed=True)
     assert (tmp_path / "run" / CHECKPOINT_FILE).read_bytes() == before
     assert not list((tmp_path / "run").glob(".*.partial"))
+
+
+@pytest.mark.parametrize("loss, n_each", [("proxy-anchor", 1), ("supcon", 2)])
+def test_metric_loss_learns_beside_the_classifier_and_survives_a_stop(
+    data: TrainingSet, tmp_path: Path, loss: str, n_each: int
+) -> None:
+    recipe = replace(RECIPE, metric_loss=loss, photos_per_product=n_each)
+    plain, whole, parted = recognizer(), recognizer(), recognizer()
+    fit(plain, data, tmp_path / "plain")
+    wanted = fit(whole, data, tmp_path / "whole", recipe)
+    with pytest.raises(KeyboardInterrupt):
+        fit(recognizer(), data, tmp_path / "parted", recipe, track=StopAt(7))
+    assert figures(fit(parted, data, tmp_path / "parted", recipe, is_resumed=True)) == figures(wanted)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, parted.state_dict()[name]), name
+    assert not torch.equal(whole.state_dict()["centers"], plain.state_dict()["centers"])
+
+
+def test_phases_freeze_stage_after_stage(data: TrainingSet, tmp_path: Path) -> None:
+    model = recognizer()
+    seen: list[tuple[int, bool, bool]] = []
+
+    def watch(result: Any, averaged: Any) -> None:
+        parameters = dict(model.backbone.named_parameters())
+        trained = [parameters[name].requires_grad for name in ("conv1.weight", "layer3.0.conv1.weight")]
+        seen.append((result.n_frozen_stages, trained[0], trained[1]))
+        assert averaged is not model
+
+    phases = (Phase(1, 32, 4), Phase(1, 32, 2), Phase(1, 32, 0))
+    result = fit(model, data, tmp_path / "run", replace(RECIPE, phases=phases), watch=watch)
+    assert seen == [(4, False, False), (2, False, True), (0, True, True)]
+    assert [epoch.n_frozen_stages for epoch in result.epochs] == [4, 2, 0]
+
+
+def test_kept_weights_are_the_average_of_the_steps(data: TrainingSet, tmp_path: Path) -> None:
+    """One step an epoch, decay 0.5: the first average is the first step's weights, the second halves the way."""
+    steps: list[Any] = []
+    averages: list[Any] = []
+    model = recognizer()
+
+    def watch(_result: Any, averaged: Any) -> None:
+        steps.append(model.centers.detach().clone())
+        averages.append(averaged.centers.detach().clone())
+
+    recipe = replace(RECIPE, phases=(Phase(2, 32, 1),), batch_size=24, ema_decay=0.5)
+    fit(model, data, tmp_path / "run", recipe, watch=watch)
+    torch.testing.assert_close(averages[0], steps[0])
+    torch.testing.assert_close(averages[1], (steps[0] + steps[1]) / 2)
+
+
+def test_network_from_scratch_learns_with_the_statistics_of_its_batches(data: TrainingSet, tmp_path: Path) -> None:
+    model = recognizer()
+    preparation = RECIPE.preparation(MEAN, STD)
+    Fit(model, data, RECIPE, preparation, tmp_path / "run", {}, is_scratch=True).run()
+    assert not model.training
+    assert float(model.backbone.bn1.running_mean.abs().sum()) > 0

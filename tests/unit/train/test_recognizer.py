@@ -20,9 +20,9 @@ from facings.manifest import LabelledPhoto
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from facings.model_card import ModelCard, Preparation  # noqa: E402
-from facings.train import model as model_module  # noqa: E402
+from facings.train.architectures import LAYOUTS  # noqa: E402
 from facings.train.export import export_embedder  # noqa: E402
-from facings.train.recipe import Recipe  # noqa: E402
+from facings.train.recipe import Phase, Recipe  # noqa: E402
 from facings.train.recognizer import TrainSettings, train_recognizer  # noqa: E402
 from facings.train.resnet import ResNet, ResNetLayout  # noqa: E402
 
@@ -30,11 +30,10 @@ pytestmark = pytest.mark.torch
 
 LAYOUT = ResNetLayout(8, (8, 8, 16, 16), (1, 1, 1, 1), "1x1", "ceil")
 RECIPE = Recipe(
-    sizes_px=(40,) * 8,
+    phases=(Phase(8, 40, 0),),
     batch_size=4,
     lr=2e-3,
     head_lr=1e-2,
-    n_frozen_stages=0,
     color_jitter=0.1,
     erase_prob=0.0,
     embed_size_px=40,
@@ -56,7 +55,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(start: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
-    monkeypatch.setitem(model_module._LAYOUTS, "small", LAYOUT)
+    monkeypatch.setitem(LAYOUTS, "small", LAYOUT)
     return TrainSettings(recipe=RECIPE, start=start, name="toy-products", n_threads=1)
 
 
@@ -106,7 +105,7 @@ def test_interrupted_run_is_resumed_and_other_photos_are_refused(
                 signal.raise_signal(signal.SIGINT)
             yield item
 
-    short = replace(settings, recipe=replace(RECIPE, sizes_px=(32, 32)), cache_root=tmp_path / "photos")
+    short = replace(settings, recipe=replace(RECIPE, phases=(Phase(2, 32, 0),)), cache_root=tmp_path / "photos")
     whole = train_recognizer(toys, out=tmp_path / "whole", settings=short)
     with pytest.raises(KeyboardInterrupt):
         train_recognizer(toys, out=tmp_path / "run", settings=short, track=interrupted)

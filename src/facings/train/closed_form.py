@@ -1,0 +1,99 @@
+"""The last step of a training: the neck and the classifier, computed from the trained trunk's view of the photos.
+
+Gradients teach the trunk; the map from its stages to the embedding is then found in one pass over the photos. In that
+space a product is the mean of its photos, and how sure a cosine is follows from the validation photos (temperature
+scaling: Guo et al., "On Calibration of Modern Neural Networks", 2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+from torch.nn import functional
+
+from facings.model_card import Preparation
+from facings.train.batches import Batches, Schedule
+from facings.train.dataset import TrainingSet
+from facings.train.discriminants import discriminant_map
+from facings.train.fit import features_of
+from facings.train.model import Recognizer
+from facings.train.neck import Necked, pooled
+from facings.train.recipe import Recipe
+from facings.types import IntArray
+
+_SCALES = tuple(2.0 ** (step / 2) for step in range(2, 15))  # 2 to 128
+_BATCH = 24
+
+
+def with_neck(model: Recognizer, data: TrainingSet, recipe: Recipe, preparation: Preparation) -> Recognizer:
+    """The model with a neck, if validation photos find their product in the gallery at least as often with it.
+
+    Args:
+        model: Trained, in `eval()`; its head is not used.
+        data: What it learned from and what it is checked with.
+        recipe: `neck_dim`, `neck_views` and the augmentation of the further views.
+        preparation: Of the finished model.
+
+    Returns:
+        A model whose backbone is a `Necked` one and whose centers are the products' means; the same model if the neck
+        would be worse, or if nothing is known of how a product's photos vary.
+    """
+    trunk = model.backbone
+    train, val = (
+        features_of(partial(pooled, trunk), data, rows, preparation) for rows in (data.train_rows, data.val_rows)
+    )
+    views = list(_views(model, data, recipe, preparation))
+    features = torch.cat([train, *(found for found, _ in views)]).numpy()
+    targets = data.targets[np.concatenate([data.train_rows, *(rows for _, rows in views)])]
+    with threadpool_limits(torch.get_num_threads()):
+        found = discriminant_map(features, targets, recipe.neck_dim)
+    if found is None:
+        return model
+    necked = Necked(trunk, *(torch.from_numpy(part) for part in found))
+    with torch.inference_mode():
+        gallery, queries = necked.neck(train).clone(), necked.neck(val).clone()
+    n_last = model.centers.shape[1]
+    if _recall(gallery, queries, data) < _recall(train[:, -n_last:], val[:, -n_last:], data):
+        return model
+    done = Recognizer(necked, len(data.labels.products), gallery.shape[1]).eval()
+    done.place_centers(gallery, torch.from_numpy(data.targets[data.train_rows]))
+    _set_scale(done, queries, torch.from_numpy(data.targets[data.val_rows]))
+    return done
+
+
+def _views(
+    model: Recognizer, data: TrainingSet, recipe: Recipe, preparation: Preparation
+) -> Iterator[tuple[Tensor, IntArray]]:
+    """Features and rows of augmented photos, which show how much a product's photos can vary."""
+    n_more = recipe.neck_views - 1
+    if not n_more:
+        return
+    whole = replace(recipe.augmentation, erase_prob=0.0, mix_prob=0.0)
+    schedule = Schedule(data.train_rows, _BATCH, (preparation.input_size_px,) * n_more, recipe.seed)
+    batches = Batches(data.cache, schedule, whole, mean=preparation.mean, std=preparation.std)
+    for batch in batches.from_step(0):
+        with torch.inference_mode():
+            yield pooled(model.backbone, batch.pixels).clone(), batch.rows
+
+
+def _recall(gallery: Tensor, queries: Tensor, data: TrainingSet) -> float:
+    """Share of the validation photos whose most similar training photo shows the same product."""
+    closest = (functional.normalize(queries, dim=1) @ functional.normalize(gallery, dim=1).T).argmax(1)
+    right = data.targets[data.train_rows][closest.numpy()] == data.targets[data.val_rows]
+    return float(right.mean())
+
+
+def _set_scale(model: Recognizer, embeddings: Tensor, targets: Tensor) -> None:
+    """The scale of the cosines at which the validation photos' products are most probable."""
+    with torch.inference_mode():
+        cosines = model.logits(embeddings) / model.log_scale.exp()
+        losses = [float(functional.cross_entropy(scale * cosines, targets)) for scale in _SCALES]
+    with torch.no_grad():
+        model.log_scale.fill_(math.log(_SCALES[int(np.argmin(losses))]))
