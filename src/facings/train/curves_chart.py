@@ -63,7 +63,9 @@ def curves_chart(epochs: Sequence[Epoch]) -> Chart:
         title=_title(epochs, best),
         note="Dotted lines mark where the picture size or the number of frozen stages changes. Training photos are "
         "augmented and scored while the model learns, so their accuracy may lie below that of the validation photos. "
-        "The learning rate is the highest that the trunk has in an epoch.",
+        "The learning rate is that of the trunk's last stage at the end of an epoch. The curves tell of the head that "
+        "learns along; the figures at the top tell of the finished model, whose embedding and classifier are computed "
+        "from the photos after the last epoch.",
         figure=figure.to_dict(),
         heads=("Epoch", "Minutes", "Picture", "Frozen stages", "Learning rate", "Loss", "Training", "Validation"),
         rows=tuple(_row(epoch) for epoch in epochs),
