@@ -25,6 +25,8 @@ from facings.types import IntArray
 
 HELD_OUT_FRAC = 0.1
 
+_MOST_HELD_OUT = 0.5
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -78,16 +80,18 @@ def build_training_set(
     cache_root: Path,
     shorter_side_px: int,
     seed: int,
+    held_out_frac: float = HELD_OUT_FRAC,
     track: Track = untracked,
 ) -> TrainingSet:
     """Decode, check and split.
 
     Args:
         train_photos: To learn from.
-        val_photos: To check with; None holds out a tenth of the training photos.
+        val_photos: To check with; None holds out some of the training photos.
         cache_root: Folder of the decoded photos.
         shorter_side_px: Size they are stored in.
         seed: Chooses what is held out.
+        held_out_frac: Share of each product's photos to hold out, in (0, 0.5]; at least one where there are two.
         track: Shows progress.
 
     Raises:
@@ -101,7 +105,7 @@ def build_training_set(
     class_of = {product: position for position, product in enumerate(labels.products)}
     targets = np.array([class_of.get(photo.label, -1) for photo in cache.photos], np.int64)
     if val_photos is None:
-        train_rows, val_rows = hold_out(targets, cache.fingerprints, seed)
+        train_rows, val_rows = hold_out(targets, cache.fingerprints, seed, held_out_frac)
         problems: list[Problem] = []
         what = "No product has two photos that do not look alike"
     else:
@@ -140,8 +144,10 @@ def read_labels(photos: Sequence[LabelledPhoto]) -> Labels:
     return Labels(products, categories, tuple(categories.index(category_of[product]) for product in products))
 
 
-def hold_out(targets: IntArray, fingerprints: Sequence[Fingerprint], seed: int) -> tuple[IntArray, IntArray]:
-    """Rows to learn from and rows to check with: about a tenth of each product, whole groups of look-alikes.
+def hold_out(
+    targets: IntArray, fingerprints: Sequence[Fingerprint], seed: int, held_out_frac: float = HELD_OUT_FRAC
+) -> tuple[IntArray, IntArray]:
+    """Rows to learn from and rows to check with: some of each product, whole groups of look-alikes.
 
     A product whose photos all look alike, or that has only one, stays whole in the training rows.
 
@@ -149,7 +155,15 @@ def hold_out(targets: IntArray, fingerprints: Sequence[Fingerprint], seed: int) 
         targets: int64 (N,) classes.
         fingerprints: One a row.
         seed: Chooses.
+        held_out_frac: Share of each product, in (0, 0.5].
+
+    Raises:
+        BadInput: The share is not in its range.
     """
+    if not 0 < held_out_frac <= _MOST_HELD_OUT:
+        raise BadInput(
+            f"Held-out photos: got a share of {held_out_frac}, wanted more than 0 and at most {_MOST_HELD_OUT}."
+        )
     groups = _look_alikes(fingerprints)
     groups_of: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     shared: dict[int, set[int]] = defaultdict(set)
@@ -159,7 +173,7 @@ def hold_out(targets: IntArray, fingerprints: Sequence[Fingerprint], seed: int) 
     held: list[int] = []
     for target, members in sorted(groups_of.items()):
         own = [rows for group, rows in sorted(members.items()) if len(shared[group]) == 1]
-        wanted = max(1, round(HELD_OUT_FRAC * sum(map(len, members.values()))))
+        wanted = max(1, round(held_out_frac * sum(map(len, members.values()))))
         taken: list[int] = []
         for position in np.random.default_rng((seed, target)).permutation(len(own)).tolist():
             if len(taken) < wanted and len(taken) + len(own[position]) < sum(map(len, members.values())):

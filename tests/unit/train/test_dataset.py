@@ -129,3 +129,18 @@ def test_fingerprint_follows_content_and_label_not_order(toys: list[LabelledPhot
     first = build(toys, None, tmp_path)
     assert replace(first, train_rows=first.train_rows[::-1]).fingerprint == first.fingerprint
     assert replace(first, train_rows=first.train_rows[1:]).fingerprint != first.fingerprint
+
+
+@pytest.mark.parametrize("frac, n_held", [(0.01, 1), (0.1, 1), (0.3, 3), (0.5, 5)])
+def test_so_many_of_each_product_are_held_out(frac: float, n_held: int) -> None:
+    looks = np.random.default_rng(0).integers(0, 2**63, 20).tolist()  # about 32 bits apart from one another
+    prints = [Fingerprint(f"photo {row}", look) for row, look in enumerate(looks)]
+    train, val = hold_out(np.repeat([0, 1], 10), prints, 0, frac)
+    assert len(val) == 2 * n_held
+    assert len(train) + len(val) == 20
+
+
+@pytest.mark.parametrize("frac", [0.0, -0.1, 0.6, float("nan")])
+def test_shares_that_leave_nothing_are_refused(frac: float) -> None:
+    with pytest.raises(BadInput, match="wanted more than 0"):
+        hold_out(np.zeros(2, np.int64), [], 0, frac)
