@@ -16,7 +16,7 @@ RINGS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "progress"}),
     frozenset({"types", "gtin", "model_card"}),
     frozenset({"images", "detect", "crop", "embed", "match", "decide", "catalog", "csv_table", "near_duplicates"}),
-    frozenset({"manifest", "annotations", "gallery", "record", "annotate", "page"}),
+    frozenset({"manifest", "annotations", "coach", "gallery", "record", "annotate", "page"}),
     frozenset({"enroll", "verify", "report", "pipeline", "evaluate", "simulate", "train", "public_data"}),
     frozenset({"adapters", "settings", "terminal"}),
     frozenset({"compose"}),
@@ -30,6 +30,7 @@ OUTSIDE_LIBRARIES = {
     "onnxscript": {"train"},
     "safetensors": {"train"},
     "timm": {"train"},
+    "accelerate": {"train"},
     "huggingface_hub": {"train"},
     "plotly": {"train"},
     "sklearn": {"train"},
@@ -126,7 +127,7 @@ def test_there_is_no_drawer_for_leftovers() -> None:
 def test_runtime_never_imports_torch() -> None:
     script = (
         "import sys;"
-        "absent = ('torch', 'torchvision', 'onnx', 'safetensors', 'timm', 'sklearn', 'plotly');"
+        "absent = ('torch', 'torchvision', 'onnx', 'safetensors', 'timm', 'sklearn', 'plotly', 'accelerate');"
         "sys.modules.update(dict.fromkeys(absent));"
         "import facings.cli, facings.compose, facings.doctor, facings.demo, facings.evaluate.run"
     )

@@ -385,6 +385,7 @@ def train_recognizer(
 
     try:
         from facings.train.backbones import STARTER
+        from facings.train.devices import Devices
         from facings.train.recipe import QUICK, Recipe
         from facings.train.recognizer import TrainSettings
         from facings.train.recognizer import train_recognizer as train
@@ -399,6 +400,8 @@ def train_recognizer(
         is_resumed=resume,
     )
     done = train(given.photos, held_out.photos if held_out else None, out=out, settings=settings, track=track)
+    if not Devices().is_main:  # the main process speaks for all
+        return
     say(f"{done.n_products} products, {done.n_train} photos, {done.seconds:.0f} s; best epoch {done.fit.best_epoch}.")
     say(
         f"On {done.n_val} validation photos: classifier {done.classifier_accuracy:.1%}, "

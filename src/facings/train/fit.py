@@ -5,8 +5,10 @@ time (Polyak and Juditsky, 1992; Tarvainen and Valpola, "Mean teachers", 2017).
 
 The model stays in `eval()`: stored normalization statistics are used and never updated, which is what small sets and
 the starter's weights need (see `resnet.py`). A model from scratch has none, and learns in `train()`. Every random
-choice follows from the seed and the step, so a resumed training goes through the same numbers as one that was never
-stopped, on the same machine with the same number of threads.
+choice follows from the seed, the step and the process, so a resumed training goes through the same numbers as one that
+was never stopped, on the same machine with the same number of threads and processes.
+
+All processes go through this loop together and hold the same weights; the main one alone writes.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from facings.errors import BadInput
@@ -29,6 +31,8 @@ from facings.progress import Track, untracked
 from facings.train.batches import Batch, Batches, Schedule, plain_batches
 from facings.train.checkpoint import Checkpoint, CtrlC, load_checkpoint, replace_file, save_checkpoint
 from facings.train.dataset import TrainingSet, few_of_each
+from facings.train.devices import Devices, share_of
+from facings.train.learning import Learning
 from facings.train.model import Recognizer, freeze, parameter_groups
 from facings.train.objective import Objective
 from facings.train.recipe import Recipe
@@ -39,6 +43,7 @@ CHECKPOINT_EVERY_S = 120.0
 
 Watch: TypeAlias = "Callable[[EpochResult, Recognizer], None]"
 
+_CPU = torch.device("cpu")
 _EVAL_BATCH = 32
 _PHOTOS_A_CENTER = 8
 
@@ -107,7 +112,12 @@ class Fit:
         preparation: Of the finished model; validation photos are prepared by it.
         folder: For checkpoint and metrics; made if needed.
         identity: What a checkpoint must agree with to be resumed.
-        is_scratch: The trunk has no normalization statistics yet: learn with those of each batch.
+        is_scratch: The trunk has no normalization statistics yet: learn with those of each batch, of each process's
+            share of it where there are several.
+        devices: Where it computes; None finds out.
+
+    Raises:
+        BadInput: A batch has fewer photos than there are processes.
     """
 
     def __init__(
@@ -120,9 +130,12 @@ class Fit:
         identity: dict[str, Any],
         *,
         is_scratch: bool = False,
+        devices: Devices | None = None,
     ) -> None:
         self._is_scratch = is_scratch
-        self._model = model.eval().to(memory_format=torch.channels_last)
+        self._devices = devices or Devices()
+        device = self._devices.device
+        self._model = model.eval().to(device).to(memory_format=torch.channels_last)
         self._data, self._recipe, self._preparation = data, recipe, preparation
         self._folder, self._identity = folder, identity
         groups = parameter_groups(
@@ -132,7 +145,7 @@ class Fit:
             layer_decay=recipe.layer_decay,
             weight_decay=recipe.weight_decay,
         )
-        self._objective = Objective(recipe, data, model.centers.shape[1])
+        self._objective = Objective(recipe, data, model.centers.shape[1]).to(device)
         self._optimizer = torch.optim.AdamW([*groups, *self._objective.groups()], fused=True)
         self._top_rates = [float(group["lr"]) for group in self._optimizer.param_groups]
         self._schedule = Schedule(
@@ -143,10 +156,19 @@ class Fit:
             recipe.photos_per_product,
             data.targets[data.train_rows],
         )
-        self._batches = Batches(
-            data.cache, self._schedule, recipe.augmentation, mean=preparation.mean, std=preparation.std
-        )
+        self._batch_size = min(recipe.batch_size, len(data.train_rows))
+        if self._batch_size < self._devices.n_processes:
+            raise BadInput(
+                f"Training: got {self._batch_size} photos a batch for {self._devices.n_processes} processes, "
+                "wanted at least one photo for each.",
+                "Start fewer processes, or use larger batches or more photos.",
+            )
+        own = share_of(self._schedule, self._devices)
+        self._batches = Batches(data.cache, own, recipe.augmentation, mean=preparation.mean, std=preparation.std)
         self._targets = torch.from_numpy(data.targets)
+        self._learning = Learning(model, self._objective, self._targets, self._devices)
+        self._parallel: nn.Module = self._learning
+        self._n_frozen: int | None = None
         self._category_of = torch.tensor(data.labels.category_of, dtype=torch.int64)
         average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
@@ -199,14 +221,16 @@ class Fit:
                     if watch:
                         watch(result, self._averaged)
                     self._enter_epoch()
-                if ctrl_c.is_pressed or time.perf_counter() - saved > checkpoint_every_s:
+                is_pressed = self._devices.is_any(ctrl_c.is_pressed)
+                if is_pressed or time.perf_counter() - saved > checkpoint_every_s:
                     self._save()
                     saved = time.perf_counter()
-                if ctrl_c.is_pressed:
+                if is_pressed:
+                    self._devices.wait()  # whoever ends first ends all
                     raise KeyboardInterrupt
         self._save()
         self._model.load_state_dict(self._best)
-        self._model.eval()
+        self._model.eval().to(_CPU)
         return FitResult(tuple(EpochResult(**epoch) for epoch in progress.epochs), progress.best_epoch)
 
     def _is_over(self) -> bool:
@@ -224,29 +248,30 @@ class Fit:
         small = Preparation(
             first_size, resize_px, "center-crop", "bicubic", self._preparation.mean, self._preparation.std
         )
-        features = features_of(self._model.backbone, self._data, chosen, small)
-        self._model.place_centers(features, self._targets[torch.from_numpy(chosen)])
+        features = self._features(self._model, chosen, small)
+        self._model.place_centers(features, self._targets[torch.from_numpy(chosen)].to(features.device))
+
+    def _features(self, model: Recognizer, rows: IntArray, preparation: Preparation) -> Tensor:
+        """The trunk's features of some photos, each process computing some; on the device."""
+        found = features_of(model.backbone, self._data, self._devices.share(rows), preparation, self._devices.device)
+        return self._devices.whole(found, len(rows))
 
     def _enter_epoch(self) -> None:
         """What this epoch trains and what it keeps."""
         number = self._progress.step // self._schedule.steps_per_epoch
-        freeze(self._model, self._recipe.epochs[min(number, len(self._recipe.epochs) - 1)].n_frozen_stages)
+        n_frozen = self._recipe.epochs[min(number, len(self._recipe.epochs) - 1)].n_frozen_stages
         self._model.train(self._is_scratch)
+        if n_frozen != self._n_frozen:
+            freeze(self._model, n_frozen)
+            self._n_frozen = n_frozen
+            self._parallel = self._devices.parallel(self._learning)
 
     def _step(self, batch: Batch) -> None:
-        progress, targets = self._progress, self._targets[torch.from_numpy(batch.rows)]
+        progress = self._progress
         factor = self._recipe.lr_factor((progress.step + 1) / self._schedule.n_steps)
         for group, top in zip(self._optimizer.param_groups, self._top_rates, strict=True):
             group["lr"] = top * factor
-        features = self._model.backbone(batch.pixels)
-        logits = self._model.logits(features)
-        main = targets
-        if batch.partners is None:
-            loss = self._objective(features, logits, targets)
-        else:
-            others = self._targets[torch.from_numpy(batch.partners)]
-            loss = self._objective.mixed(features, logits, targets, others, batch.kept_frac)
-            main = targets if batch.kept_frac >= 0.5 else others
+        loss, n_right = self._parallel(batch, self._batch_size)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise BadInput(
@@ -256,11 +281,13 @@ class Fit:
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
+        if self._is_scratch:
+            self._devices.average_buffers(self._model)
         self._average.update_parameters(self._model)
         progress.step += 1
         progress.loss_sum += value
-        progress.n_right += int((logits.detach().argmax(1) == main).sum())
-        progress.n_seen += len(targets)
+        progress.n_right += int(n_right)
+        progress.n_seen += self._batch_size
 
     @property
     def _averaged(self) -> Recognizer:
@@ -295,9 +322,9 @@ class Fit:
         """Classifier accuracy on the validation photos: products, categories."""
         rows = self._data.val_rows
         model = self._averaged.eval()
-        features = features_of(model.backbone, self._data, rows, self._preparation)
+        features = self._features(model, rows, self._preparation)
         with torch.inference_mode():
-            named = model.logits(features).argmax(1)
+            named = model.logits(features).argmax(1).cpu()
         targets = self._targets[torch.from_numpy(rows)]
         accuracy = float((named == targets).double().mean())
         if not self._data.labels.categories:
@@ -305,10 +332,14 @@ class Fit:
         return accuracy, float((self._category_of[named] == self._category_of[targets]).double().mean())
 
     def _write_metrics(self) -> None:
+        if not self._devices.is_main:
+            return
         lines = [json.dumps(epoch) + "\n" for epoch in self._progress.epochs]
         replace_file(self._folder / METRICS_FILE, "".join(lines).encode())
 
     def _save(self) -> None:
+        if not self._devices.is_main:
+            return
         tensors = {f"model.{name}": value for name, value in self._model.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self._average.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in self._best.items()}
@@ -338,7 +369,11 @@ class Fit:
 
 
 def features_of(
-    network: Callable[[Tensor], Tensor], data: TrainingSet, rows: IntArray, preparation: Preparation
+    network: Callable[[Tensor], Tensor],
+    data: TrainingSet,
+    rows: IntArray,
+    preparation: Preparation,
+    device: torch.device = _CPU,
 ) -> Tensor:
     """What a network says of some photos, prepared as at runtime.
 
@@ -347,11 +382,12 @@ def features_of(
         data: Has the photos.
         rows: int64 (N,), rows of its cache.
         preparation: Of the photos.
+        device: Where the network is; the batches are brought there.
 
     Returns:
-        float32 (N, D) in the order of the rows.
+        float32 (N, D) in the order of the rows, on that device.
     """
     batches = plain_batches(data.cache, rows.tolist(), preparation, _EVAL_BATCH)
     with torch.inference_mode():
-        found = torch.cat([network(batch) for batch in batches])
+        found = torch.cat([network(batch.to(device)) for batch in batches])
     return found.clone()  # a normal tensor, which may meet parameters

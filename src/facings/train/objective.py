@@ -29,12 +29,19 @@ class Objective(nn.Module):
         embedding_dim: Length of the trunk's features.
     """
 
+    _weights: Tensor
+    _category_of: Tensor
+    _in_category: Tensor | None
+
     def __init__(self, recipe: Recipe, data: TrainingSet, embedding_dim: int) -> None:
         super().__init__()
         self._recipe = recipe
-        self._weights = _class_weights(data, recipe.balance)
-        self._category_of = torch.tensor(data.labels.category_of, dtype=torch.int64)
-        self._in_category = functional.one_hot(self._category_of).to(torch.float32) if data.labels.categories else None
+        category_of = torch.tensor(data.labels.category_of, dtype=torch.int64)
+        in_category = functional.one_hot(category_of).to(torch.float32) if data.labels.categories else None
+        # Buffers go to the device with the module; a checkpoint need not hold them.
+        self.register_buffer("_weights", _class_weights(data, recipe.balance), persistent=False)
+        self.register_buffer("_category_of", category_of, persistent=False)
+        self.register_buffer("_in_category", in_category, persistent=False)
         self.metric = make_metric_loss(recipe.metric_loss, len(data.labels.products), embedding_dim, recipe.seed)
 
     def groups(self) -> list[dict[str, Any]]:

@@ -3,6 +3,9 @@
 A run folder holds `settings.json` (everything that went in, with library versions), `metrics.jsonl` (one line an
 epoch), `checkpoint.safetensors`, `report.html` and `report.json` (how good it is and where it fails), `summary.json`
 and `model/`, which a gallery is built with as it is.
+
+Started by `accelerate launch` or `torchrun`, several processes train together (see `devices.py`); the main one writes,
+and makes the finished model. They share the folders of the run and of the decoded photos.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from facings.train.backbones import STARTER, Trunk, load_trunk
 from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
 from facings.train.closed_form import with_neck
 from facings.train.dataset import TrainingSet, build_training_set
+from facings.train.devices import Devices
 from facings.train.export import export_embedder
 from facings.train.fit import Fit, FitResult, Watch
 from facings.train.fold import fold_norms, is_folded, unfolded
@@ -57,7 +61,7 @@ class TrainSettings:
         is_scratch: Start from random weights of that architecture, to see what transfer is worth.
         name: Of the model, on its card.
         cache_root: Folder for decoded photos, shared by runs; None puts it into the run folder.
-        n_threads: Threads that compute.
+        n_threads: Threads that compute, of each process.
         is_resumed: Go on with the run that is in the folder.
     """
 
@@ -112,15 +116,15 @@ def train_recognizer(
     watch: Watch | None = None,
     track: Track = untracked,
 ) -> TrainSummary:
-    """Train, check, export.
+    """Train, check, export; the same summary in every process.
 
     Args:
         train_photos: To learn from.
         val_photos: To choose the best epoch with; None holds out a tenth of the training photos.
         out: Run folder; must not hold a run already, unless that is to be resumed.
         settings: None for the defaults.
-        watch: Called after each epoch, see `Fit.run`.
-        track: Shows progress.
+        watch: Called after each epoch, see `Fit.run`; in the main process.
+        track: Shows progress of the main process.
 
     Raises:
         BadInput: The photos cannot be trained on, the folder is taken, or the loss is no number.
@@ -132,36 +136,43 @@ def train_recognizer(
     started = time.perf_counter()
     if (out / MODEL_FOLDER).exists() or ((out / CHECKPOINT_FILE).exists() and not settings.is_resumed):
         raise BadInput(f"{out}: holds a run already.", "Resume it, or train into another folder.")
+    devices = Devices()
     torch.set_num_threads(settings.n_threads)
     recipe = settings.recipe
-    trunk = load_trunk(settings.start, is_scratch=settings.is_scratch, seed=recipe.seed)
-    data = build_training_set(
-        train_photos,
-        val_photos,
-        cache_root=settings.cache_root or out / CACHE_FOLDER,
-        shorter_side_px=round(max(*recipe.sizes_px, recipe.embed_size_px) * _SPARE_FRAC),
-        seed=recipe.seed,
-        track=track,
-    )
+    track, watch = (track, watch) if devices.is_main else (untracked, None)
+    with devices.main_first():
+        trunk = load_trunk(settings.start, is_scratch=settings.is_scratch, seed=recipe.seed)
+        data = build_training_set(
+            train_photos,
+            val_photos,
+            cache_root=settings.cache_root or out / CACHE_FOLDER,
+            shorter_side_px=round(max(*recipe.sizes_px, recipe.embed_size_px) * _SPARE_FRAC),
+            seed=recipe.seed,
+            track=track,
+        )
     identity = _identity(recipe, trunk, data)
-    if not settings.is_resumed:
+    if devices.is_main and not settings.is_resumed:
         _write_json(
             out / SETTINGS_FILE, {**identity, "machine": cpu_model(), "versions": _versions(), "commit": code_commit()}
         )
     model = _network(trunk, len(data.labels.products))
     preparation = recipe.preparation(trunk.mean, trunk.std)
-    fit = Fit(model, data, recipe, preparation, out, identity, is_scratch=trunk.is_scratch)
+    fit = Fit(model, data, recipe, preparation, out, identity, is_scratch=trunk.is_scratch, devices=devices)
     result = fit.run(is_resumed=settings.is_resumed, watch=watch, track=track)
-    model = with_neck(model, data, recipe, preparation)
-    card = _card(settings.name, trunk, data, preparation, model)
-    difference = export_embedder(_exported(model.backbone), card, out / MODEL_FOLDER, is_half=True)
-    assessment = assess(model, data, preparation)
-    _write_report(out, assessment, result, identity)
+    figures = [0.0, 0.0, 0.0]
+    if devices.is_main:
+        model = with_neck(model, data, recipe, preparation)
+        card = _card(settings.name, trunk, data, preparation, model)
+        difference = export_embedder(_exported(model.backbone), card, out / MODEL_FOLDER, is_half=True)
+        assessment = assess(model, data, preparation)
+        _write_report(out, assessment, result, identity, card.architecture)
+        figures = [assessment.classifier.value, assessment.gallery.value, difference]
+    classifier_accuracy, gallery_recall_at_1, difference = devices.from_main(figures)
     summary = TrainSummary(
         model=out / MODEL_FOLDER,
         fit=result,
-        classifier_accuracy=assessment.classifier.value,
-        gallery_recall_at_1=assessment.gallery.value,
+        classifier_accuracy=classifier_accuracy,
+        gallery_recall_at_1=gallery_recall_at_1,
         n_products=len(data.labels.products),
         n_train=len(data.train_rows),
         n_val=len(data.val_rows),
@@ -169,7 +180,8 @@ def train_recognizer(
         export_difference=difference,
         problems=data.problems,
     )
-    _write_json(out / SUMMARY_FILE, summary.to_json())
+    if devices.is_main:
+        _write_json(out / SUMMARY_FILE, summary.to_json())
     return summary
 
 
@@ -215,12 +227,14 @@ def _card(name: str, trunk: Trunk, data: TrainingSet, preparation: Preparation, 
     )
 
 
-def _write_report(out: Path, assessment: Assessment, result: FitResult, identity: dict[str, Any]) -> None:
+def _write_report(
+    out: Path, assessment: Assessment, result: FitResult, identity: dict[str, Any], architecture: str
+) -> None:
     recipe = identity["recipe"]
     facts = {
         "machine": cpu_model(),
         "started from": identity["start"],
-        "architecture": identity["architecture"],
+        "architecture": architecture,
         "phases": "; ".join(
             f"{phase['n_epochs']} epochs at {phase['size_px']} px, {phase['n_frozen_stages']} stages frozen"
             for phase in recipe["phases"]
