@@ -46,7 +46,7 @@ _TURNS = {  # EXIF orientation → what makes it upright
     8: PillowImage.Transpose.ROTATE_90,
 }
 # What Pillow's parsers raise on damaged files; anything else is a fault of ours and must surface.
-_DAMAGED = (
+DAMAGED = (
     OSError,
     EOFError,
     SyntaxError,
@@ -144,7 +144,7 @@ def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS) 
         raise BadImage(f"{source}: {_describe_unread(data)}; wanted one of {', '.join(FORMATS)}.") from error
     except PillowImage.DecompressionBombError as error:
         raise BadImage(f"{source}: the picture is too large ({error}).") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise BadImage(
             f"{source}: the picture is damaged or cut short ({error}).", "Take or export it again."
         ) from error
@@ -193,7 +193,7 @@ def _turned(picture: PillowImage.Image) -> PillowImage.Image:
     """The picture upright by its EXIF orientation; one that cannot be read is none."""
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    except _DAMAGED:
+    except DAMAGED:
         return picture
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     return picture if turn is None else picture.transpose(turn)
@@ -273,7 +273,7 @@ def _by_profile(picture: PillowImage.Image) -> ImageCms.ImageCmsTransform | None
         if "sRGB" in ImageCms.getProfileDescription(source):
             return None
         return ImageCms.buildTransform(source, _SRGB, mode, "RGB")
-    except (ImageCms.PyCMSError, *_DAMAGED):
+    except (ImageCms.PyCMSError, *DAMAGED):
         return None
 
 
@@ -286,7 +286,7 @@ def _taken_at(picture: PillowImage.Image) -> datetime | None:
         naive = datetime.strptime(text.strip("\x00 "), "%Y:%m:%d %H:%M:%S")
         moment = naive.replace(tzinfo=_zone(offset.strip("\x00 ")))
         moment.astimezone(UTC)  # a moment that UTC cannot express is none
-    except _DAMAGED:
+    except DAMAGED:
         return None
     return moment
 

@@ -8,7 +8,6 @@ decodes it: boxes that were drawn at another size, or before the photo was turne
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +17,11 @@ from PIL import ExifTags
 from PIL import Image as PillowImage
 
 from facings.errors import BadInput
-from facings.images import FORMATS, SUFFIXES
+from facings.images import DAMAGED, FORMATS, SUFFIXES
 
 _BESIDE = ("images", "JPEGImages")
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
-_DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    PillowImage.DecompressionBombError,
-)
+_DAMAGED = (*DAMAGED, PillowImage.DecompressionBombError)
 
 
 @dataclass(frozen=True)
