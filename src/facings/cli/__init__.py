@@ -1,0 +1,62 @@
+"""The command line: parse, call one function, print. Data on stdout, all else on stderr.
+
+One module a group of commands. Exit codes: 0 done, 1 something failed (also one photo of many), 2 misuse. Imports are
+made inside the commands, so that `facings --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from facings import __version__
+from facings.cli import catalog, evaluate, gallery, setup, simulate, train
+from facings.cli.recognize import recognize
+from facings.cli.report import report
+from facings.errors import FacingsError
+
+app = typer.Typer(
+    name="facings",
+    help="Find every product in a photo, say which one it is, keep the record.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(gallery.app, name="gallery")
+app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(simulate.app, name="simulate")
+app.add_typer(train.app, name="train")
+for command in (setup.init, recognize, report, setup.doctor, setup.demo):
+    app.command()(command)
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"facings {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Find every product in a photo, say which one it is, keep the record."""
+
+
+def main() -> None:
+    """Entry of the `facings` command."""
+    try:
+        app()
+    except FacingsError as error:
+        from facings.terminal import show_error
+
+        show_error(error.message, error.hint)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of a pipe went away: not our fault, and nothing to say
+        sys.stderr.close()
+        sys.exit(1)

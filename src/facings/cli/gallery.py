@@ -1,0 +1,133 @@
+"""Reference photos: `facings gallery build | add | remove | list | verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facings.cli.options import AsJson, Model, Store, Threads
+from facings.cli.session import end, open_store, print_json
+from facings.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facings.compose import Workspace
+    from facings.enroll import Enrollment
+    from facings.errors import Problem
+    from facings.gallery import Twins
+    from facings.manifest import LabelledPhoto
+
+TWINS_SHOWN = 10
+
+app = typer.Typer(help="Reference photos of the products.", no_args_is_help=True)
+
+
+@app.command("build")
+def gallery_build(
+    source: Annotated[Path, typer.Argument(help="Folder per product, CSV (photo,sku), or Grocery Store list.")],
+    store: Store = None,
+    model: Model = None,
+    threads: Threads = None,
+) -> None:
+    """Enroll all reference photos of a source. Run again, it goes on where it stopped."""
+    from facings.manifest import read_manifest
+
+    manifest = read_manifest(source)
+    _enroll(open_store(store=store, model=model, threads=threads), manifest.photos, manifest.problems)
+
+
+@app.command("add")
+def gallery_add(
+    sku: Annotated[str, typer.Argument(help="The product; made if the catalog lacks it.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos, of this product.")],
+    box: Annotated[str | None, typer.Option("--box", help="Where in the photo: x1,y1,x2,y2 in pixels.")] = None,
+    store: Store = None,
+    model: Model = None,
+) -> None:
+    """Enroll one product by one photo or more; it is recognized from now on."""
+    from facings.images import find_photos
+    from facings.manifest import LabelledPhoto, parse_box
+
+    corners = parse_box(box.split(",")) if box else None
+    labelled = [LabelledPhoto(path, sku, box=corners) for path in find_photos(photos)]
+    if not labelled:
+        raise BadInput(f"{photos[0]}: no photo was found there.", "Give photos, or a folder that holds some.")
+    _enroll(open_store(store=store, model=model), labelled, ())
+
+
+@app.command("remove")
+def gallery_remove(
+    sku: Annotated[str, typer.Argument(help="The product.")],
+    photo: Annotated[str | None, typer.Option("--photo", help="Only this photo: path or start of its id.")] = None,
+    store: Store = None,
+) -> None:
+    """Take a product's reference photos out; its line in the catalog stays."""
+    from facings.terminal import say
+
+    n_removed = open_store(store=store).remove(sku, photo)
+    say(f"Removed {n_removed} reference photos of {sku}.")
+
+
+@app.command("list")
+def gallery_list(as_json: AsJson = False, store: Store = None) -> None:
+    """Show the reference photos."""
+    from facings.terminal import table
+
+    rows = [(r.reference_id, r.sku, r.source, r.photo_id) for r in open_store(store=store).store.references()]
+    columns = ("reference_id", "sku", "source", "photo_id")
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        table(f"{len(rows)} reference photos", columns, [(*row[:3], row[3][:12]) for row in rows])
+
+
+@app.command("verify")
+def gallery_verify(store: Store = None, model: Model = None) -> None:
+    """Embed every reference photo again and compare; report what is lost, changed, doubled or thin."""
+    from facings.terminal import say, track
+
+    found = open_store(store=store, model=model).verify(track=track)
+    say(f"{found.n_references} references of {found.n_products} products checked, {len(found.problems)} faults.")
+    _show_twins(found.twins)
+    if found.single_photo_skus:
+        few = ", ".join(found.single_photo_skus[:5])
+        say(f"{len(found.single_photo_skus)} products have one photo only ({few}…); more photos make them surer.")
+    end(found.problems)
+
+
+def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto], problems: Sequence[Problem]) -> None:
+    from facings.terminal import say, track
+
+    done = workspace.enroll(photos, track=track)
+    say(
+        f"{done.n_added} photos enrolled, {done.n_already} were there already, {len(done.doubles)} doubles left out, "
+        f"{len(done.problems) + len(problems)} refused; {len(done.new_products)} new products; "
+        f"gallery version {done.version}."
+    )
+    _show_doubles(done)
+    _show_twins(done.twins)
+    end([*problems, *done.problems])
+
+
+def _show_doubles(done: Enrollment) -> None:
+    from facings.terminal import say
+
+    for path in done.doubles[:TWINS_SHOWN]:
+        say(f"Double: {path} has the same bytes as another file of this product.")
+
+
+def _show_twins(twins: Sequence[Twins]) -> None:
+    """Near-duplicates between two products first: they are a mistake more often."""
+    from facings.terminal import say
+
+    for pair in sorted(twins, key=lambda pair: not pair.is_conflict)[:TWINS_SHOWN]:
+        kind = "two products" if pair.is_conflict else "the same product"
+        say(
+            f"Near-duplicate ({kind}): {pair.first.source} ({pair.first.sku}) "
+            f"and {pair.second.source} ({pair.second.sku})"
+        )
+    if len(twins) > TWINS_SHOWN:
+        say(f"… and {len(twins) - TWINS_SHOWN} more near-duplicate pairs.")

@@ -1,0 +1,16 @@
+"""Flags that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Store = Annotated[
+    str | None, typer.Option("--store", help="Directory or database URL; else FACINGS_STORE, else facings-store.")
+]
+Model = Annotated[
+    str | None, typer.Option("--model", help="Model directory, or 'starter'; else the one that made the gallery.")
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Threads of every library.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]

@@ -1,0 +1,80 @@
+"""What is in photos: `facings recognize`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facings.cli.options import AsJson, Model, Store, Threads
+from facings.cli.session import end, open_store, print_json
+from facings.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from facings.types import PhotoResult, Recognition
+
+
+def recognize(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    as_json: AsJson = False,
+    boxes: Annotated[Path | None, typer.Option("--boxes", help="COCO JSON or CSV (photo,x1,y1,x2,y2).")] = None,
+    annotate: Annotated[Path | None, typer.Option("--annotate", help="Write pictures with boxes here.")] = None,
+    place: Annotated[str, typer.Option("--place", help="Where they were taken: store-12/aisle-3/bay-2.")] = "",
+    no_record: Annotated[bool, typer.Option("--no-record", help="Look only; write nothing to the record.")] = False,
+    top_k: Annotated[int | None, typer.Option("--top-k", help="Candidates a product.")] = None,
+    store: Store = None,
+    model: Model = None,
+    threads: Threads = None,
+) -> None:
+    """Say which products are in the photos, and put it on record. JSON is one object a photo and line."""
+    from facings.annotate import AnnotatedFolder
+    from facings.annotations import read_boxes
+    from facings.terminal import say, track
+
+    workspace = open_store(store=store, model=model, threads=threads, top_k=top_k)
+    box_file = read_boxes(boxes) if boxes else None
+    names = {sku: product.name for sku, product in workspace.store.products().items()}
+    pictures = AnnotatedFolder(annotate, names, workspace.settings.max_megapixels) if annotate else None
+    results = []
+    found = workspace.recognize(photos, boxes=box_file, place=place, is_recording=not no_record, track=track)
+    for result in found:
+        results.append(result)
+        if as_json:
+            print_json(result.to_json())
+        if pictures and not result.error:
+            pictures.add(result)
+    if not as_json:
+        _show_results(results, names)
+    if pictures:
+        say(f"Annotated pictures: {annotate}")
+    failed = [Problem(r.photo, r.error.code, r.error.message) for r in results if r.error]
+    end([*(box_file.problems if box_file else ()), *failed])
+
+
+def _show_results(results: Sequence[PhotoResult], names: Mapping[str, str]) -> None:
+    from facings.terminal import say, table
+
+    folder = os.path.commonpath([Path(r.photo).absolute().parent for r in results]) if results else "."
+    rows = [
+        (os.path.relpath(r.photo, folder), n, x.decision.verdict, x.decision.sku, *_two_best(x))
+        for r in results
+        for n, x in enumerate(r.recognitions, start=1)
+    ]
+    table("", ("photo", "box", "decision", "sku", "closest", "runner-up"), rows, right=("box",))
+    for sku in sorted({x.decision.sku for r in results for x in r.recognitions if x.decision.sku}):
+        if names.get(sku):
+            say(f"{sku}: {names[sku]}")
+    verdicts = [x.decision.verdict for r in results for x in r.recognitions]
+    counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("accepted", "ambiguous", "unknown"))
+    say(
+        f"{len(results)} photos, {len(verdicts)} boxes: {counts}. Reasons: --json. What was seen so far: facings report"
+    )
+
+
+def _two_best(recognition: Recognition) -> list[str]:
+    shown = [f"{c.sku} {c.similarity:.3f}" for c in recognition.decision.candidates[:2]]
+    return [*shown, "", ""][:2]
