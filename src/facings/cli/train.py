@@ -32,7 +32,9 @@ def train_recognizer(
         ),
     ] = "starter",
     scratch: Annotated[bool, typer.Option("--from-scratch", help="Random weights of that network.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="A few minutes instead of the best result.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The closed form alone: minutes instead of the best result.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     threads: Threads = None,
 ) -> None:
@@ -60,7 +62,8 @@ def train_recognizer(
     done = train(given.photos, held_out.photos if held_out else None, out=out, settings=settings, track=track)
     if not Devices().is_main:  # the main process speaks for all
         return
-    say(f"{done.n_products} products, {done.n_train} photos, {done.seconds:.0f} s; best epoch {done.fit.best_epoch}.")
+    epoch = f"; best epoch {done.fit.best_epoch}" if done.fit.epochs else ""
+    say(f"{done.n_products} products, {done.n_train} photos, {done.seconds:.0f} s{epoch}.")
     say(
         f"On {done.n_val} validation photos: classifier {done.classifier_accuracy:.1%}, "
         f"gallery recall@1 {done.gallery_recall_at_1:.1%}. Report: {done.model.parent / 'report.html'}. "

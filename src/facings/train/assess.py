@@ -1,6 +1,6 @@
 """How good a trained recognizer is and where it fails: every figure of the training's report.
 
-Features of all photos are computed once. Two answers are looked at for each validation photo: the product that the
+Two answers are looked at for each validation photo: the product that the
 classifier names, and the product of the most similar training photo, which is how the gallery answers at runtime.
 """
 
@@ -22,12 +22,10 @@ from facings.errors import Problem
 from facings.evaluate.calibration import Calibration, calibration
 from facings.evaluate.few_shot import DEFAULT_SHOTS, FewShotPoint, few_shot_curve
 from facings.evaluate.share import Share
-from facings.model_card import Preparation
 from facings.page import thumbnail
+from facings.train.closed_form import Finished
 from facings.train.dataset import TrainingSet, few_of_each
 from facings.train.embedding_map import MapPoint, map_points
-from facings.train.fit import features_of
-from facings.train.model import Recognizer
 from facings.types import FloatArray, IntArray
 
 N_PICTURED = 12
@@ -171,15 +169,14 @@ class _Checked:
         return np.equal(self.named, self.shown)
 
 
-def assess(model: Recognizer, data: TrainingSet, preparation: Preparation) -> Assessment:
+def assess(finished: Finished, data: TrainingSet) -> Assessment:
     """Look a trained recognizer over.
 
     Args:
-        model: In `eval()`, with the weights to report on.
+        finished: The model to report on, with its features.
         data: What it learned from and what it is checked with.
-        preparation: Of the finished model.
     """
-    checked = _check(model, data, preparation)
+    checked = _check(finished, data)
     with threadpool_limits(torch.get_num_threads()):  # one number of threads for every library
         few_shot, is_capped = _few_shot(checked, data)
         points = map_points(data, checked.train.numpy(), checked.val.numpy(), checked.named)
@@ -205,15 +202,12 @@ def assess(model: Recognizer, data: TrainingSet, preparation: Preparation) -> As
     )
 
 
-def _check(model: Recognizer, data: TrainingSet, preparation: Preparation) -> _Checked:
-    train, val = (
-        functional.normalize(features_of(model.backbone, data, rows, preparation), dim=1)
-        for rows in (data.train_rows, data.val_rows)
-    )
+def _check(finished: Finished, data: TrainingSet) -> _Checked:
+    train, val = (functional.normalize(features, dim=1) for features in (finished.train, finished.val))
     named, confidence, closest = [], [], []
     with torch.inference_mode():
         for rows in torch.split(val, _CHUNK):
-            best = torch.softmax(model.logits(rows), 1).max(1)
+            best = torch.softmax(finished.model.logits(rows), 1).max(1)
             named.append(best.indices)
             confidence.append(best.values)
             closest.append((rows @ train.T).argmax(1))

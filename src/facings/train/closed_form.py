@@ -1,15 +1,15 @@
-"""The last step of a training: the neck and the classifier, computed from the trained trunk's view of the photos.
+"""The last step of a training: the neck and the classifier, computed from the trunk's view of the photos.
 
-Gradients teach the trunk; the map from its stages to the embedding is then found in one pass over the photos. In that
-space a product is the mean of its photos, and how sure a cosine is follows from the validation photos (temperature
-scaling: Guo et al., "On Calibration of Modern Neural Networks", 2017).
+Gradients teach the trunk, where the recipe has any; the map from its stages to the embedding is then found in one pass
+over the photos. In that space a product is the mean of its photos, and how sure a cosine is follows from the validation
+photos (temperature scaling: Guo et al., "On Calibration of Modern Neural Networks", 2017).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -32,18 +32,33 @@ _SCALES = tuple(2.0 ** (step / 2) for step in range(2, 15))  # 2 to 128
 _BATCH = 24
 
 
-def with_neck(model: Recognizer, data: TrainingSet, recipe: Recipe, preparation: Preparation) -> Recognizer:
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A model as it is exported, and its features of the photos, which are not computed twice.
+
+    Args:
+        model: In `eval()`.
+        train: float32 (n_train, D), in the order of `data.train_rows`; not of length 1.
+        val: float32 (n_val, D), the same of `data.val_rows`.
+    """
+
+    model: Recognizer
+    train: Tensor
+    val: Tensor
+
+
+def finish(model: Recognizer, data: TrainingSet, recipe: Recipe, preparation: Preparation) -> Finished:
     """The model with a neck, if validation photos find their product in the gallery at least as often with it.
 
     Args:
-        model: Trained, in `eval()`; its head is not used.
+        model: In `eval()`; its head is used only if it was trained, and if there will be no neck.
         data: What it learned from and what it is checked with.
-        recipe: `neck_dim`, `neck_views` and the augmentation of the further views.
+        recipe: `neck_dim`, `neck_views` and the augmentation of the further views; without phases nothing was trained.
         preparation: Of the finished model.
 
     Returns:
-        A model whose backbone is a `Necked` one and whose centers are the products' means; the same model if the neck
-        would be worse, or if nothing is known of how a product's photos vary.
+        A model whose backbone is a `Necked` one and whose centers are the products' means. The trunk stays alone if the
+        neck would be worse, or if nothing is known of how a product's photos vary; it keeps the head that was trained.
     """
     trunk = model.backbone
     train, val = (
@@ -54,18 +69,23 @@ def with_neck(model: Recognizer, data: TrainingSet, recipe: Recipe, preparation:
     targets = data.targets[np.concatenate([data.train_rows, *(rows for _, rows in views)])]
     with threadpool_limits(torch.get_num_threads()):
         found = discriminant_map(features, targets, recipe.neck_dim)
-    if found is None:
-        return model
-    necked = Necked(trunk, *(torch.from_numpy(part) for part in found))
-    with torch.inference_mode():
-        gallery, queries = necked.neck(train).clone(), necked.neck(val).clone()
     n_last = model.centers.shape[1]
-    if _recall(gallery, queries, data) < _recall(train[:, -n_last:], val[:, -n_last:], data):
-        return model
-    done = Recognizer(necked, len(data.labels.products), gallery.shape[1]).eval()
-    done.place_centers(gallery, torch.from_numpy(data.targets[data.train_rows]))
-    _set_scale(done, queries, torch.from_numpy(data.targets[data.val_rows]))
-    return done
+    plain = Finished(model, train[:, -n_last:], val[:, -n_last:])
+    if found is not None:
+        necked = Necked(trunk, *(torch.from_numpy(part) for part in found))
+        with torch.inference_mode():
+            gallery, queries = necked.neck(train).clone(), necked.neck(val).clone()
+        if _recall(gallery, queries, data) >= _recall(plain.train, plain.val, data):
+            done = Recognizer(necked, len(data.labels.products), gallery.shape[1]).eval()
+            return _with_means(Finished(done, gallery, queries), data)
+    return plain if recipe.phases else _with_means(plain, data)
+
+
+def _with_means(found: Finished, data: TrainingSet) -> Finished:
+    """With the products' means as the head."""
+    found.model.place_centers(found.train, torch.from_numpy(data.targets[data.train_rows]))
+    _set_scale(found.model, found.val, torch.from_numpy(data.targets[data.val_rows]))
+    return found
 
 
 def _views(

@@ -29,7 +29,7 @@ from facings.progress import Track, untracked
 from facings.train.assess import Assessment, assess
 from facings.train.backbones import STARTER, Trunk, load_trunk
 from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
-from facings.train.closed_form import with_neck
+from facings.train.closed_form import finish
 from facings.train.dataset import TrainingSet, build_training_set
 from facings.train.devices import Devices
 from facings.train.export import export_embedder
@@ -146,7 +146,7 @@ def train_recognizer(
             train_photos,
             val_photos,
             cache_root=settings.cache_root or out / CACHE_FOLDER,
-            shorter_side_px=round(max(*recipe.sizes_px, recipe.embed_size_px) * _SPARE_FRAC),
+            shorter_side_px=round(max([*recipe.sizes_px, recipe.embed_size_px]) * _SPARE_FRAC),
             seed=recipe.seed,
             track=track,
         )
@@ -157,14 +157,16 @@ def train_recognizer(
         )
     model = _network(trunk, len(data.labels.products))
     preparation = recipe.preparation(trunk.mean, trunk.std)
-    fit = Fit(model, data, recipe, preparation, out, identity, is_scratch=trunk.is_scratch, devices=devices)
-    result = fit.run(is_resumed=settings.is_resumed, watch=watch, track=track)
+    result = FitResult((), 0)
+    if recipe.phases:
+        fit = Fit(model, data, recipe, preparation, out, identity, is_scratch=trunk.is_scratch, devices=devices)
+        result = fit.run(is_resumed=settings.is_resumed, watch=watch, track=track)
     figures = [0.0, 0.0, 0.0]
     if devices.is_main:
-        model = with_neck(model, data, recipe, preparation)
-        card = _card(settings.name, trunk, data, preparation, model)
-        difference = export_embedder(_exported(model.backbone), card, out / MODEL_FOLDER, is_half=True)
-        assessment = assess(model, data, preparation)
+        finished = finish(model.eval().to(memory_format=torch.channels_last), data, recipe, preparation)
+        card = _card(settings.name, trunk, data, preparation, finished.model)
+        difference = export_embedder(_exported(finished.model.backbone), card, out / MODEL_FOLDER, is_half=True)
+        assessment = assess(finished, data)
         _write_report(out, assessment, result, identity, card.architecture)
         figures = [assessment.classifier.value, assessment.gallery.value, difference]
     classifier_accuracy, gallery_recall_at_1, difference = devices.from_main(figures)
@@ -238,7 +240,8 @@ def _write_report(
         "phases": "; ".join(
             f"{phase['n_epochs']} epochs at {phase['size_px']} px, {phase['n_frozen_stages']} stages frozen"
             for phase in recipe["phases"]
-        ),
+        )
+        or "none: the neck and the classifier in closed form",
         "batch, learning rates (trunk, head)": f"{recipe['batch_size']}, {recipe['lr']:g}, {recipe['head_lr']:g}",
         "seed": str(recipe["seed"]),
         "versions": ", ".join(f"{name} {version}" for name, version in _versions().items()),

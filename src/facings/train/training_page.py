@@ -24,16 +24,16 @@ def training_page(assessment: Assessment, epochs: Sequence[Epoch], facts: Mappin
 
     Args:
         assessment: From `assess`.
-        epochs: In order, one or more.
+        epochs: In order; none where nothing was trained by gradients.
         facts: Name → value of what else is worth knowing, in the order to show: machine, settings, versions.
     """
     charts = _charts(assessment, epochs)
     return render(
         "training.html.j2",
         a=assessment,
-        best=best_epoch(epochs),
+        best=best_epoch(epochs) if epochs else None,
         n_epochs=len(epochs),
-        minutes=epochs[-1].seconds / 60,
+        minutes=epochs[-1].seconds / 60 if epochs else 0.0,
         facts=facts,
         charts={chart.name: chart for chart in charts},
         figures={chart.name: chart.figure for chart in charts},
@@ -49,7 +49,7 @@ def _charts(assessment: Assessment, epochs: Sequence[Epoch]) -> list[Chart]:
     n_photos = assessment.n_train + assessment.n_val
     most = f"At most {N_FEW_SHOT_PRODUCTS} products and {N_FEW_SHOT_PHOTOS} photos of each take part. "
     charts = [
-        curves_chart(epochs),
+        *([curves_chart(epochs)] if epochs else []),
         few_shot_chart(assessment.few_shot, most if assessment.is_few_shot_capped else ""),
         reliability_chart(assessment.calibration),
     ]

@@ -19,6 +19,7 @@ from facings.model_card import Preparation  # noqa: E402
 from facings.train import assess as assess_module  # noqa: E402
 from facings.train import embedding_map  # noqa: E402
 from facings.train.assess import assess  # noqa: E402
+from facings.train.closed_form import Finished  # noqa: E402
 from facings.train.dataset import TrainingSet, build_training_set  # noqa: E402
 from facings.train.fit import features_of  # noqa: E402
 from facings.train.model import Recognizer  # noqa: E402
@@ -51,6 +52,12 @@ def model(data: TrainingSet) -> Recognizer:
     return recognizer
 
 
+def seen(model: Recognizer, data: TrainingSet) -> Finished:
+    """The model with its features."""
+    train, val = (features_of(model.backbone, data, rows, PREPARATION) for rows in (data.train_rows, data.val_rows))
+    return Finished(model, train, val)
+
+
 def exchange(model: Recognizer, one: int, other: int) -> None:
     """Let two products have each other's center."""
     with torch.no_grad():
@@ -58,7 +65,7 @@ def exchange(model: Recognizer, one: int, other: int) -> None:
 
 
 def test_model_that_is_always_right_confuses_nothing(model: Recognizer, data: TrainingSet) -> None:
-    found = assess(model, data, PREPARATION)
+    found = assess(seen(model, data), data)
     assert (found.classifier, found.gallery, found.category) == (Share(12, 12), Share(12, 12), Share(12, 12))
     assert (found.n_products, found.n_categories, found.n_train, found.n_val) == (4, 2, 24, 12)
     assert found.pairs == ()
@@ -72,7 +79,7 @@ def test_model_that_is_always_right_confuses_nothing(model: Recognizer, data: Tr
 
 def test_two_products_taken_for_each_other(model: Recognizer, data: TrainingSet) -> None:
     exchange(model, 0, 1)  # cherry and lime
-    found = assess(model, data, PREPARATION)
+    found = assess(seen(model, data), data)
     assert (found.classifier, found.gallery) == (Share(6, 12), Share(12, 12))
     assert found.category == Share(6, 12)  # lime is the only citrus
     assert [(p.label, p.classifier, p.gallery, p.most_common_mistake, p.n_mistaken) for p in found.products[:2]] == [
@@ -94,7 +101,7 @@ def test_two_products_taken_for_each_other(model: Recognizer, data: TrainingSet)
 
 def test_photos_on_the_map_say_what_they_are(model: Recognizer, data: TrainingSet) -> None:
     exchange(model, 0, 1)
-    points = assess(model, data, PREPARATION).points
+    points = assess(seen(model, data), data).points
     assert [point.named for point in points[:24]] == [""] * 24
     assert [(p.label, p.category, p.file, p.named) for p in points[24:28]] == [
         ("cherry", "other", "0.png", "lime"),
@@ -111,7 +118,7 @@ def test_very_many_photos_and_products_are_a_part_drawn_by_chance(
     monkeypatch.setattr(assess_module, "N_FEW_SHOT_PRODUCTS", 3)
     monkeypatch.setattr(assess_module, "N_PICTURED", 1)
     exchange(model, 0, 1)
-    found = assess(model, data, PREPARATION)
+    found = assess(seen(model, data), data)
     assert [bool(point.named) for point in found.points] == [False] * 5 + [True] * 5
     assert (found.few_shot[0].n_products, found.few_shot[0].n_queries, found.is_few_shot_capped) == (3, 9, True)
     assert [len(pair.pictures) for pair in found.pairs] == [3, 0]
@@ -119,7 +126,7 @@ def test_very_many_photos_and_products_are_a_part_drawn_by_chance(
 
 def test_json_holds_every_figure_and_no_picture(model: Recognizer, data: TrainingSet) -> None:
     exchange(model, 0, 1)
-    found = assess(model, data, PREPARATION)
+    found = assess(seen(model, data), data)
     told = json.loads(json.dumps(found.to_json()))
     assert set(told) == set(vars(found))
     assert told["classifier"]["value"] == 0.5
@@ -134,5 +141,5 @@ def test_products_without_categories_have_no_category_figure(
 ) -> None:
     plain = [[LabelledPhoto(photo.path, photo.label) for photo in photos] for photos in (toys, toys_to_check)]
     data = build_training_set(plain[0], plain[1], cache_root=tmp_path / "cache", shorter_side_px=40, seed=0)
-    found = assess(Recognizer(MeanColor(), 4, 3).eval(), data, PREPARATION)
+    found = assess(seen(Recognizer(MeanColor(), 4, 3).eval(), data), data)
     assert (found.category, found.n_categories, found.products[0].category) == (None, 0, "")

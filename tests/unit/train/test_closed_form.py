@@ -14,7 +14,8 @@ from facings.train.dataset import TrainingSet, build_training_set
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from facings.train import closed_form  # noqa: E402
-from facings.train.closed_form import with_neck  # noqa: E402
+from facings.train.closed_form import finish  # noqa: E402
+from facings.train.fit import features_of  # noqa: E402
 from facings.train.model import Recognizer  # noqa: E402
 from facings.train.neck import Necked, pooled, without_neck  # noqa: E402
 from facings.train.recipe import Recipe  # noqa: E402
@@ -48,7 +49,10 @@ def test_pooled_stages_are_unit_rows_side_by_side() -> None:
 
 
 def test_neck_gives_the_classifier_and_the_gallery_one_space(data: TrainingSet) -> None:
-    model = with_neck(recognizer(), data, RECIPE, PREPARATION)
+    found = finish(recognizer(), data, RECIPE, PREPARATION)
+    model = found.model
+    rows = features_of(model.backbone, data, data.val_rows, PREPARATION)
+    torch.testing.assert_close(found.val, rows, atol=1e-4, rtol=1e-4)
     assert isinstance(model.backbone, Necked)
     assert model.centers.shape == (4, 12)
     torch.testing.assert_close(model.centers.norm(dim=1), torch.ones(4))
@@ -65,7 +69,7 @@ def test_further_views_are_augmented_photos(data: TrainingSet, views: int, monke
 
     monkeypatch.setattr(closed_form, "discriminant_map", count)
     model = recognizer()
-    assert with_neck(model, data, replace(RECIPE, neck_views=views), PREPARATION) is model
+    assert finish(model, data, replace(RECIPE, neck_views=views), PREPARATION).model is model
     assert seen == [24 * views]
 
 
@@ -75,7 +79,14 @@ def test_neck_that_finds_less_is_left_out(data: TrainingSet, monkeypatch: pytest
 
     monkeypatch.setattr(closed_form, "discriminant_map", useless)
     model = recognizer()
-    assert with_neck(model, data, RECIPE, PREPARATION) is model
+    found = finish(model, data, RECIPE, PREPARATION)
+    assert found.model is model
+    assert not model.centers.any()  # the head is as training left it
+    assert found.train.shape == (24, 16)
+    rows = torch.nn.functional.normalize(features_of(model.backbone, data, data.train_rows, PREPARATION), dim=1)
+    torch.testing.assert_close(found.train, rows)
+    untrained = finish(model, data, replace(RECIPE, phases=()), PREPARATION).model
+    torch.testing.assert_close(untrained.centers.norm(dim=1), torch.ones(4))
 
 
 def test_trunk_of_a_necked_state_loads_under_its_own_names() -> None:

@@ -20,7 +20,8 @@ from facings.train.dataset import TrainingSet, build_training_set
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from facings.train.checkpoint import CHECKPOINT_FILE  # noqa: E402
-from facings.train.fit import METRICS_FILE, Fit, FitResult  # noqa: E402
+from facings.train.fit import Fit, FitResult  # noqa: E402
+from facings.train.loop import METRICS_FILE  # noqa: E402
 from facings.train.model import Recognizer  # noqa: E402
 from facings.train.recipe import Phase, Recipe  # noqa: E402
 from facings.train.resnet import ResNet, ResNetLayout  # noqa: E402

@@ -88,6 +88,20 @@ def test_trained_model_recognizes_at_runtime_and_says_what_it_is(
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["fit"]["best_epoch"] == summary.fit.best_epoch
 
 
+def test_recipe_without_phases_finds_neck_and_classifier_in_closed_form(
+    toys: list[LabelledPhoto], toys_to_check: list[LabelledPhoto], settings: TrainSettings, tmp_path: Path
+) -> None:
+    quick = replace(settings, recipe=replace(RECIPE, phases=()))
+    summary = train_recognizer(toys, toys_to_check, out=tmp_path / "run", settings=quick)
+    assert (summary.fit.epochs, summary.fit.best_epoch) == ((), 0)
+    closest = (rows_of(toys_to_check, summary.model) @ rows_of(toys, summary.model).T).argmax(1)
+    assert [toys[place].label for place in closest] == [photo.label for photo in toys_to_check]
+    assert summary.classifier_accuracy == 1.0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "How it learned" not in page
+    assert "closed form" in page
+
+
 def test_folder_with_a_run_is_left_alone(toys: list[LabelledPhoto], settings: TrainSettings, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoint.safetensors").write_bytes(b"hours of work")
