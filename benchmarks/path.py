@@ -124,7 +124,7 @@ def measure_path(threads: int) -> dict[str, Any]:
     from facings.types import Embeddings
 
     with tempfile.TemporaryDirectory() as folder:
-        workspace = init_workspace(f"{folder}/store", threads=threads)
+        workspace = init_workspace(f"{folder}/store", threads=threads, detector="whole-photo")
         workspace.enroll(_photos("train", N_ENROLLED))
         paths = [photo.path for photo in _photos("test", N_PHOTOS)]
         pipeline = workspace.pipeline(is_recording=False)
@@ -145,7 +145,7 @@ def measure_path(threads: int) -> dict[str, Any]:
         for path in paths:
             data = read_bytes(path)
             image = timed("1 decode", lambda: decode(data, source="photo"))  # noqa: B023
-            boxes = timed("2 detect", lambda: pipeline.detector.detect(image))  # noqa: B023
+            boxes = timed("2 detect", lambda: pipeline.finder.detector.detect(image))  # noqa: B023
             crops = timed("3 crop", lambda: crop(image, boxes))  # noqa: B023
             card = pipeline.embedder.card
             batch = timed("4 embed: prepare", lambda: prepare(crops.pixels[0], card.preparation)[None])  # noqa: B023
@@ -209,7 +209,7 @@ def measure_memory(threads: int) -> dict[str, Any]:
             small = rng.integers(0, 256, (15, 11, 3), np.uint8)
             Image.fromarray(small).resize((348, 464), Image.Resampling.BILINEAR).save(path, quality=85)
             photos.append(LabelledPhoto(path, f"sku-{number // 10}"))
-        workspace = init_workspace(f"{folder}/store", threads=threads)
+        workspace = init_workspace(f"{folder}/store", threads=threads, detector="whole-photo")
         workspace.embedder.run(np.zeros((1, 3, 224, 224), np.uint8))
         peak = {"model loaded": _peak_mb()}
         workspace.enroll(photos)

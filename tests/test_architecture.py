@@ -14,8 +14,23 @@ SOURCE = Path(__file__).parents[1] / "src" / "facings"
 # Each ring may import itself and the rings before it.
 RINGS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "progress"}),
-    frozenset({"types", "gtin", "model_card"}),
-    frozenset({"images", "detect", "crop", "embed", "match", "decide", "catalog", "csv_table", "near_duplicates"}),
+    frozenset({"types", "quality", "gtin", "model_card"}),
+    frozenset(
+        {
+            "images",
+            "tiles",
+            "merge_boxes",
+            "looks",
+            "detect",
+            "crop",
+            "embed",
+            "match",
+            "decide",
+            "catalog",
+            "csv_table",
+            "near_duplicates",
+        }
+    ),
     frozenset({"manifest", "annotations", "coach", "gallery", "record", "annotate", "page"}),
     frozenset({"enroll", "verify", "report", "pipeline", "evaluate", "simulate", "train", "public_data"}),
     frozenset({"adapters", "settings", "terminal"}),
@@ -36,6 +51,7 @@ OUTSIDE_LIBRARIES = {
     "sklearn": {"train"},
     "pytorch_metric_learning": {"train"},
     "onnxruntime": {"adapters", "train"},
+    "faster_coco_eval": {"evaluate"},
     "sqlalchemy": {"adapters"},
     "alembic": {"adapters"},
     "typer": {"cli"},

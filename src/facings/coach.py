@@ -13,17 +13,15 @@ histograms for hand gesture recognition", 1995, here of two directions that must
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from facings.errors import BadInput
+from facings.quality import Advice, PhotoQuality
 from facings.types import FloatArray, Image
-
-AdviceCode = Literal["blurred", "dark", "glare", "tilted", "far"]
 
 MIN_SHARPNESS = 0.20
 MIN_BRIGHTNESS = 0.49
@@ -45,44 +43,6 @@ _MIN_TILT_CONFIDENCE = 3.5
 _KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # binomial, a standard deviation of one pixel
 
 _Gray = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Advice:
-    """One thing to do better, with the figure that says so.
-
-    Args:
-        code: Stable name of the fault.
-        words: What to do, for the person who holds the phone.
-        figure: What was measured.
-        limit: What it was held against.
-    """
-
-    code: AdviceCode
-    words: str
-    figure: float
-    limit: float
-
-
-@dataclass(frozen=True)
-class PhotoQuality:
-    """How good a photo is, in figures, and what to do about it.
-
-    Args:
-        sharpness: Share of the strongest edges' energy that a small blur takes away, in the direction where it takes
-            the least, 0 (blurred) to 1; None where the photo has no edges. Sharp photos have 0.3 to 0.55.
-        brightness: Luma that the brightest tenth of the photo exceeds, 0 to 1.
-        glare_frac: Share of the photo that is blown out to white, 0 to 1.
-        tilt_deg: Turn of the photo, positive when lines that should be level fall to the right, −30 to 30; None where
-            no lines tell it.
-        advice: What to do, the worst hindrance first; empty for a good photo.
-    """
-
-    sharpness: float | None
-    brightness: float
-    glare_frac: float
-    tilt_deg: float | None
-    advice: tuple[Advice, ...]
 
 
 @dataclass(frozen=True)
@@ -132,6 +92,21 @@ def facing_px(xyxy: FloatArray) -> FacingSize:
     median_px = float(np.median((xyxy[:, 2:] - xyxy[:, :2]).min(axis=1)))
     far = Advice("far", "Step closer.", median_px, MIN_FACING_PX) if median_px < MIN_FACING_PX else None
     return FacingSize(median_px, far)
+
+
+def judge_facings(quality: PhotoQuality, xyxy: FloatArray) -> PhotoQuality:
+    """What `judge` said of a photo, with how large its facings are.
+
+    Args:
+        quality: Of the same photo.
+        xyxy: float32 (N, 4), the facings found in it.
+
+    Raises:
+        BadInput: The boxes are not (N, 4) or not finite.
+    """
+    size = facing_px(xyxy)
+    further = () if size.advice is None else (size.advice,)
+    return replace(quality, facing_px=size.median_px, advice=quality.advice + further)
 
 
 def _advice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.resources import as_file, files
@@ -11,25 +12,28 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from facings import report as report_step
+from facings.adapters.onnx_detector import OnnxBoxNetwork
 from facings.adapters.onnx_models import OnnxEmbedder
 from facings.adapters.sql_store import SqlStore, init_store, open_store
 from facings.annotations import BoxFile
 from facings.catalog import CatalogImport, export_catalog, import_catalog
 from facings.decide import Limits
-from facings.detect import Detector, GivenBoxes, WholePhoto
+from facings.detect import Detector, GivenBoxes, NetworkDetector, WholePhoto
 from facings.enroll import Enrollment, enroll
 from facings.errors import BadInput, ModelNotFound
 from facings.gallery import Gallery, remove
 from facings.images import decode, find_photos
 from facings.manifest import LabelledPhoto
-from facings.pipeline import Pipeline
+from facings.pipeline import Finder, Pipeline
 from facings.progress import Track, untracked
 from facings.report import Report
 from facings.settings import Settings, load_settings
-from facings.types import Image, PhotoResult, Reading
+from facings.types import Image, PhotoDetections, PhotoResult, Reading
 from facings.verify import Verification, verify
 
 BUNDLED_MODEL = "starter"
+BUNDLED_DETECTOR = "product-detector"
+_WEIGHTS = files("facings") / "weights"
 
 
 class Workspace:
@@ -75,17 +79,32 @@ class Workspace:
         """The gallery of this store in the space of this model; read at its first `refresh`."""
         return Gallery(self.store, self.embedder)
 
+    @cached_property
+    def detector(self) -> Detector:
+        """What finds products, as the settings name it.
+
+        Raises:
+            ModelNotFound: It is not there or damaged.
+        """
+        s = self.settings
+        return load_detector(s.detector, n_threads=s.threads, min_confidence=s.min_confidence)
+
+    @property
+    def has_uncut_gallery(self) -> bool:
+        """Whether every reference photo was enrolled whole, none cut to its product by a box."""
+        return all(reference.box is None for reference in self.store.references())
+
     def pipeline(self, *, place: str = "", detector: Detector | None = None, is_recording: bool = True) -> Pipeline:
         """The path, ready to run; for services that keep it. `recognize` is the short way.
 
         Args:
             place: Where the photos were taken, for the record.
-            detector: Finds the products; without one a photo is one product.
+            detector: Finds the products; without one that of the settings.
             is_recording: Whether readings are appended to the record.
         """
         s = self.settings
         return Pipeline(
-            detector=detector or WholePhoto(),
+            finder=self._finder(detector or self.detector),
             embedder=self.embedder,
             gallery=self.gallery,
             limits=Limits(s.min_similarity, s.min_margin),
@@ -93,8 +112,10 @@ class Workspace:
             place=place,
             top_k=s.top_k,
             min_crop_px=s.min_crop_px,
-            max_megapixels=s.max_megapixels,
         )
+
+    def _finder(self, detector: Detector) -> Finder:
+        return Finder(detector, self.settings.max_megapixels, self.settings.refuse_bad_photos)
 
     def import_catalog(self, path: Path, *, is_strict: bool = False) -> CatalogImport:
         """Products from a CSV file; see `catalog.import_catalog`."""
@@ -125,6 +146,20 @@ class Workspace:
         limit = self.settings.max_megapixels
         return verify(self.store, embedder=self.embedder, max_megapixels=limit, track=track)
 
+    def detect(self, photos: Iterable[Path], *, track: Track = untracked) -> Iterator[PhotoDetections]:
+        """Where products are in the photos, one answer each as it is done. Needs neither store nor gallery.
+
+        Args:
+            photos: Files, and folders of files.
+            track: Shows progress.
+
+        Raises:
+            BadInput: There is no photo at all.
+            ModelNotFound: The detector is not there or damaged.
+        """
+        paths = _photo_files(photos)
+        return self._finder(self.detector).detect(track(paths, "Detecting", len(paths)))
+
     def recognize(
         self,
         photos: Iterable[Path],
@@ -138,7 +173,7 @@ class Workspace:
 
         Args:
             photos: Files, and folders of files.
-            boxes: Where the products are; without it a photo is one product.
+            boxes: Where the products are; without it the detector of the settings finds them.
             place: Where they were taken, for the record.
             is_recording: Whether readings are appended to the record.
             track: Shows progress.
@@ -147,13 +182,9 @@ class Workspace:
             BadInput: There is no photo at all.
             GalleryInvalid: The gallery is empty.
             ModelMismatch: It was made by another model.
+            ModelNotFound: A model is not there or damaged.
         """
-        given = list(photos)
-        paths = list(find_photos(given))
-        if not paths:
-            raise BadInput(
-                f"{', '.join(map(str, given[:3]))}: no photo was found there.", "Wanted photos, or folders of them."
-            )
+        paths = _photo_files(photos)
         detector = GivenBoxes(boxes.boxes) if boxes else None
         pipeline = self.pipeline(place=place, detector=detector, is_recording=is_recording)
         return pipeline.recognize(track(paths, "Recognizing", len(paths)))
@@ -205,11 +236,52 @@ def load_model(model: str = BUNDLED_MODEL, *, n_threads: int = 1) -> OnnxEmbedde
         ModelNotFound: Neither a bundled name nor a model directory.
     """
     threadpool_limits(n_threads)
-    if model == BUNDLED_MODEL:
-        with as_file(files("facings") / "weights" / model) as directory:
-            return OnnxEmbedder(directory, n_threads=n_threads)
-    if not Path(model).is_dir():
-        raise ModelNotFound(
-            f"Model {model!r}: there is no such directory.", f"Give a model directory, or {BUNDLED_MODEL!r}."
+    with _directory(model, BUNDLED_MODEL, f"Give a model directory, or {BUNDLED_MODEL!r}.") as directory:
+        return OnnxEmbedder(directory, n_threads=n_threads)
+
+
+def load_detector(name_or_directory: str, *, n_threads: int, min_confidence: float | None = None) -> Detector:
+    """A detector by its name, or one from a directory; NumPy's libraries get its number of threads too.
+
+    Args:
+        name_or_directory: "product-detector", which is bundled; "whole-photo", for photos of one product each; a
+            detector's directory; or "auto", the bundled one if it ships with this package, else "whole-photo".
+        n_threads: Threads of every library.
+        min_confidence: Less certain boxes are left out, 0 to 1; None for the detector's own limit.
+
+    Raises:
+        ModelNotFound: None of these, or a damaged directory.
+        ModelMismatch: The directory holds an embedder.
+    """
+    name = name_or_directory
+    if name == "auto":
+        name = BUNDLED_DETECTOR if (_WEIGHTS / BUNDLED_DETECTOR).is_dir() else WholePhoto.name
+    if name == WholePhoto.name:
+        return WholePhoto()
+    threadpool_limits(n_threads)
+    ways = f"Give a detector's directory, {BUNDLED_DETECTOR!r} (bundled), or {WholePhoto.name!r} (no detection)."
+    with _directory(name, BUNDLED_DETECTOR, ways) as directory:
+        return NetworkDetector(OnnxBoxNetwork(directory, n_threads=n_threads), min_confidence=min_confidence)
+
+
+@contextmanager
+def _directory(model: str, bundled: str, ways: str) -> Iterator[Path]:
+    """Where a model lies: the bundled one by its name, any other as a directory."""
+    if model == bundled and (_WEIGHTS / bundled).is_dir():
+        with as_file(_WEIGHTS / bundled) as directory:
+            yield directory
+    elif Path(model).is_dir():
+        yield Path(model)
+    else:
+        raise ModelNotFound(f"Model {model!r}: there is no such directory.", ways)
+
+
+def _photo_files(photos: Iterable[Path]) -> list[Path]:
+    """The photos in files and folders, at least one."""
+    given = list(photos)
+    paths = list(find_photos(given))
+    if not paths:
+        raise BadInput(
+            f"{', '.join(map(str, given[:3]))}: no photo was found there.", "Wanted photos, or folders of them."
         )
-    return OnnxEmbedder(Path(model), n_threads=n_threads)
+    return paths

@@ -111,8 +111,9 @@ def _fresh_workspace(directory: Path, settings: Settings) -> Iterator[Workspace]
     except OSError as error:
         raise BadInput(f"{directory}: cannot be written ({error.strerror or error}).") from error
     store = directory / "store"
-    limits = settings.model_dump(exclude={"store", "photos", "model"})
-    workspace = init_workspace(str(store), photos=store / "photos", model=BUNDLED_MODEL, **limits)
+    limits = settings.model_dump(exclude={"store", "photos", "model", "detector", "refuse_bad_photos"})
+    chosen = {"photos": store / "photos", "model": BUNDLED_MODEL, "detector": "whole-photo"}
+    workspace = init_workspace(str(store), **chosen, **limits)
     with closing(workspace.store):
         yield workspace
 

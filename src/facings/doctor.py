@@ -17,7 +17,7 @@ from facings.compose import BUNDLED_MODEL, Workspace, load_model
 from facings.embed import Embedder, embed
 from facings.errors import FacingsError, GalleryInvalid, ModelNotFound, StoreFailed
 from facings.match import match
-from facings.types import Embeddings
+from facings.types import Embeddings, Image
 
 _LIBRARIES = ("numpy", "pillow", "onnxruntime", "sqlalchemy", "alembic")
 _N_PROBES = 50
@@ -46,6 +46,7 @@ def doctor(workspace: Workspace) -> Iterator[Check]:
     yield _threads(workspace)
     model = _guarded("model", workspace, _model)
     yield model
+    yield _guarded("detector", workspace, _detector)
     store = _guarded("store", workspace, _store)
     yield store
     yield _guarded("gallery", workspace, _gallery, after=(store, model))
@@ -95,6 +96,13 @@ def _model_in_use(workspace: Workspace) -> tuple[str, Embedder]:
     except Exception:  # only the store can fail here, and its own check says how
         return BUNDLED_MODEL, load_model(BUNDLED_MODEL, n_threads=workspace.settings.threads)
     return name, workspace.embedder
+
+
+def _detector(workspace: Workspace) -> str:
+    """It looks at a picture of nothing; what it answers does not matter, only that it does."""
+    gray = Image(np.full((64, 64, 3), 128, np.uint8), photo_id="", source="test picture")
+    workspace.detector.detect(gray)
+    return f"{workspace.detector.name} ({workspace.settings.detector})"
 
 
 def _store(workspace: Workspace) -> str:

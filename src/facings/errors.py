@@ -61,7 +61,7 @@ class ModelNotFound(FacingsError):
 
 
 class ModelMismatch(FacingsError):
-    """Embeddings of two different spaces (model or preparation) would have been mixed."""
+    """A model is of another kind or embedding space than is needed, or does not do what its card says."""
 
     code = "model_mismatch"
 
@@ -70,6 +70,12 @@ class GalleryInvalid(FacingsError):
     """The gallery is empty, or what it holds contradicts itself."""
 
     code = "gallery_invalid"
+
+
+class PhotoRefused(FacingsError):
+    """A photo is too poor to be analyzed, and the settings refuse such photos."""
+
+    code = "photo_refused"
 
 
 class StoreFailed(FacingsError):

@@ -32,7 +32,7 @@ MAX_FILE_MEGABYTES = 256.0
 
 _SRGB = ImageCms.createProfile("sRGB")
 _WHITE = (255, 255, 255, 255)
-_OPENED_AS = tuple(name for name in FORMATS if name != "MPO")  # Pillow opens an MPO as the JPEG that it begins with
+OPENED_AS = tuple(name for name in FORMATS if name != "MPO")  # Pillow opens an MPO as the JPEG that it begins with
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _COLOR_MODELS = ("RGB", "CMYK", "L", "LAB")  # that a profile can describe; the others become RGB first
 _BLOCK_PIXELS = 1_000_000  # how many are converted at a time
@@ -137,7 +137,7 @@ def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS) 
         raise BadImage(f"{source}: the file is empty; wanted a photo.")
     _lift_ceiling(max_megapixels)
     try:
-        with PillowImage.open(io.BytesIO(data), formats=_OPENED_AS) as opened:
+        with PillowImage.open(io.BytesIO(data), formats=OPENED_AS) as opened:
             _check_size(opened, source, max_megapixels)
             return _upright_rgb(opened, data, source)
     except UnidentifiedImageError as error:

@@ -7,20 +7,95 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from facings.coach import judge, judge_facings
 from facings.crop import crop
 from facings.decide import Limits, decide
-from facings.detect import Detector
+from facings.detect import Detector, GivenBoxes, WholePhoto
 from facings.embed import Embedder, embed
-from facings.errors import FacingsError
+from facings.errors import FacingsError, PhotoRefused
 from facings.gallery import Gallery, GalleryStore
 from facings.images import decode, read_bytes
 from facings.match import match
+from facings.quality import PhotoQuality
 from facings.record import ReadingStore, record
-from facings.types import Crops, Decision, Detections, PhotoError, PhotoResult, Recognition
+from facings.types import Crops, Decision, Detections, Image, PhotoDetections, PhotoError, PhotoResult, Recognition
 
 
 class RecordStore(GalleryStore, ReadingStore, Protocol):
     """Where photos are kept and readings appended."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the first two steps made of a photo."""
+
+    image: Image
+    quality: PhotoQuality
+    detections: Detections
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Steps 1 and 2, with the photo coach between and after them; all that detection without recognition needs.
+
+    Args:
+        detector: Step 2.
+        max_megapixels: Larger photos are refused.
+        refuses_bad_photos: Whether a photo that the coach finds fault with is refused.
+    """
+
+    detector: Detector
+    max_megapixels: float
+    refuses_bad_photos: bool = False
+
+    def find(self, data: bytes, source: str) -> Found:
+        """The bytes of a photo in, boxes of its products out.
+
+        Raises:
+            BadImage: The photo cannot be decoded.
+            PhotoRefused: It is too poor, and such photos are refused.
+            BadInput: The detector cannot say anything about it.
+        """
+        image = decode(data, source=source, max_megapixels=self.max_megapixels)
+        quality = self._checked(judge(image), source)
+        detections = self.detector.detect(image)
+        if not isinstance(self.detector, WholePhoto):  # whose box is no facing
+            quality = self._checked(judge_facings(quality, detections.xyxy), source)
+        return Found(image, quality, detections, image.notes + detections.notes + self._notes(detections))
+
+    def detect(self, paths: Iterable[Path]) -> Iterator[PhotoDetections]:
+        """One answer a photo, as each is done. A photo that fails gives one that says why; the rest goes on."""
+        for path in paths:
+            try:
+                found = self.find(read_bytes(path), str(path))
+            except FacingsError as error:
+                yield PhotoDetections(str(path), 0, 0, error=PhotoError(error.code, str(error)))
+            else:
+                yield PhotoDetections(
+                    photo=str(path),
+                    width=found.image.width,
+                    height=found.image.height,
+                    detections=found.detections,
+                    photo_id=found.image.photo_id,
+                    notes=found.notes,
+                    quality=found.quality,
+                )
+
+    def _checked(self, quality: PhotoQuality, source: str) -> PhotoQuality:
+        """The same, if it is good enough."""
+        if self.refuses_bad_photos and quality.advice:
+            measured = "; ".join(advice.measured for advice in quality.advice)
+            words = " ".join(advice.words for advice in quality.advice)
+            raise PhotoRefused(f"{source}: too poor a photo: {measured}.", f"{words} Then take it again.")
+        return quality
+
+    def _notes(self, detections: Detections) -> tuple[str, ...]:
+        if detections.is_capped:
+            return (f"the detector reached its ceiling of {len(detections)} products; there may be more",)
+        if len(detections) or isinstance(self.detector, GivenBoxes):  # somebody looked, and said that there is nothing
+            return ()
+        return (f"no product was found; for photos of one product each: --detector {WholePhoto.name}",)
 
 
 @dataclass(frozen=True)
@@ -28,7 +103,7 @@ class Pipeline:
     """The parts of the path, put together by `compose`.
 
     Args:
-        detector: Step 2.
+        finder: Steps 1 and 2.
         embedder: Step 4.
         gallery: What step 5 searches.
         limits: What step 6 accepts.
@@ -36,10 +111,9 @@ class Pipeline:
         place: Where the photos were taken, for the record.
         top_k: Candidates a crop.
         min_crop_px: The shortest side of a crop that is recognized.
-        max_megapixels: Larger photos are refused.
     """
 
-    detector: Detector
+    finder: Finder
     embedder: Embedder
     gallery: Gallery
     limits: Limits
@@ -47,7 +121,6 @@ class Pipeline:
     place: str
     top_k: int
     min_crop_px: int
-    max_megapixels: float
 
     def recognize_photo(self, path: Path) -> PhotoResult:
         """Photo in, recognitions out, in the order of the path.
@@ -56,29 +129,29 @@ class Pipeline:
             FacingsError: The photo cannot be used, the gallery is empty or of another model, or the store failed.
         """
         data = read_bytes(path)
-        image = decode(data, source=str(path), max_megapixels=self.max_megapixels)
-        detections = self.detector.detect(image)
-        crops = crop(image, detections, min_side_px=self.min_crop_px)
+        found = self.finder.find(data, str(path))
+        crops = crop(found.image, found.detections, min_side_px=self.min_crop_px)
         queries = embed(crops.pixels, self.embedder)
         with self.gallery.current() as gallery:
             candidates = match(queries, gallery.index, gallery.sku_of, k=max(2, self.top_k))
         decisions = [decide(several, self.limits) for several in candidates]
         result = PhotoResult(
             photo=str(path),
-            width=image.width,
-            height=image.height,
-            recognitions=self._recognitions(detections, crops, decisions),
-            photo_id=image.photo_id,
-            taken_at=image.taken_at,
-            notes=image.notes + self._notes(detections, crops),
+            width=found.image.width,
+            height=found.image.height,
+            recognitions=self._recognitions(found.detections, crops, decisions),
+            photo_id=found.image.photo_id,
+            taken_at=found.image.taken_at,
+            notes=found.notes + _too_small(crops),
+            quality=found.quality,
         )
         if self.store is not None:
-            self.store.put_photo(image.photo_id, data)
+            self.store.put_photo(result.photo_id, data)
             record(
                 self.store,
                 result,
                 place=self.place,
-                detector=self.detector.name,
+                detector=self.finder.detector.name,
                 space_id=queries.space_id,
                 gallery_version=gallery.version,
             )
@@ -114,10 +187,7 @@ class Pipeline:
         """The decision with `top_k` candidates; it was made on two at least."""
         return replace(decision, candidates=decision.candidates[: self.top_k])
 
-    def _notes(self, detections: Detections, crops: Crops) -> tuple[str, ...]:
-        notes = []
-        if detections.is_capped:
-            notes.append(f"the detector reached its ceiling of {len(detections)} products; there may be more")
-        if len(crops) < crops.n_detections:
-            notes.append(f"boxes too small to be recognized: {crops.n_detections - len(crops)}")
-        return tuple(notes)
+
+def _too_small(crops: Crops) -> tuple[str, ...]:
+    n_too_small = crops.n_detections - len(crops)
+    return (f"boxes too small to be recognized: {n_too_small}",) if n_too_small else ()

@@ -56,12 +56,16 @@ def record(
         gallery_version=gallery_version,
         recognitions=result.recognitions,
         notes=result.notes,
+        quality=result.quality,
     )
     return store.append_reading(reading, fingerprint(reading))
 
 
 def fingerprint(reading: Reading) -> str:
-    """SHA-256 over what was seen, where, and by which means; not over when it was processed or from which path."""
+    """SHA-256 over what was seen, where, and by which means; not over when it was processed or from which path.
+
+    Nor over the photo's quality: photo and boxes give it.
+    """
     seen = [
         reading.photo_id,
         reading.place,

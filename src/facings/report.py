@@ -26,7 +26,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _CSV_COLUMNS = (
     "seen_at", "place", "photo", "photo_id", "x1", "y1", "x2", "y2", "confidence", "decision", "sku", "name",
     "similarity", "runner_up", "runner_up_similarity", "reasons", "detector", "space_id", "gallery_version",
-    "recorded_at",
+    "recorded_at", "advice",
 )  # fmt: skip
 
 
@@ -133,6 +133,7 @@ def to_csv(summary: Report, products: Mapping[str, Product]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_CSV_COLUMNS)
     for reading in summary.readings:
+        advice = " ".join(one.code for one in reading.quality.advice) if reading.quality else ""
         for r in reading.recognitions:
             best = [(c.sku, round(c.similarity, 4)) for c in r.decision.candidates[:2]] + [("", ""), ("", "")]
             sku = r.decision.sku or ""
@@ -141,7 +142,7 @@ def to_csv(summary: Report, products: Mapping[str, Product]) -> str:
                 + [round(corner, 2) for corner in r.box]
                 + [round(r.confidence, 4), r.decision.verdict, sku, products[sku].name if sku in products else ""]
                 + [best[0][1], best[1][0], best[1][1], "; ".join(r.decision.reasons)]
-                + [reading.detector, reading.space_id, reading.gallery_version, _iso(reading.recorded_at)]
+                + [reading.detector, reading.space_id, reading.gallery_version, _iso(reading.recorded_at), advice]
             )
             writer.writerow([_inert(field) for field in fields])
     return out.getvalue()
@@ -234,6 +235,7 @@ def _reading_json(reading: Reading) -> dict[str, Any]:
         "recognitions": [r.to_json() for r in reading.recognitions],
         **fields,
         "notes": list(reading.notes),
+        "quality": reading.quality and reading.quality.to_json(),
     }
 
 

@@ -29,6 +29,16 @@ class Settings(BaseSettings):
     store: str = Field("facings-store", min_length=1, description="Directory or database URL of the store.")
     photos: Path | None = Field(None, description="Folder of kept photos; needed with a database URL.")
     model: str = Field("", description="Model directory; empty for the one the gallery was made with, else bundled.")
+    detector: str = Field(
+        "auto",
+        min_length=1,
+        description="'product-detector' (bundled), 'whole-photo' (each photo is one product), or a detector's "
+        "directory; 'auto' is the bundled one where it ships, else 'whole-photo'.",
+    )
+    min_confidence: float | None = Field(
+        None, ge=0, le=1, description="Less certain boxes are left out; None for the detector's own limit."
+    )
+    refuse_bad_photos: bool = Field(False, description="Photos that the photo coach finds fault with are refused.")
     data: Path | None = Field(None, description="Folder of public data sets, for the demo and the tests.")
     threads: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=256, description="Threads of every library."
@@ -38,6 +48,11 @@ class Settings(BaseSettings):
     min_margin: float = Field(0.015, ge=0, le=2, description="Below this lead over the runner-up it is ambiguous.")
     min_crop_px: int = Field(8, ge=1, description="Boxes with a shorter side are too small to be recognized.")
     max_megapixels: float = Field(120.0, gt=0, description="Larger photos are refused.")
+    zone: str = Field("UTC", min_length=1, description="Time zone of sites that were not set; an IANA name.")
+    currency: str = Field("", max_length=3, description="Currency of sites that were not set; an ISO 4217 code.")
+    scan_window_s: int = Field(600, ge=0, le=86_400, description="Photos of a place within so long are one scan.")
+    sales_days: int = Field(28, ge=1, le=366, description="Days back that average daily sales are taken from.")
+    lead_time_days: float = Field(3.0, ge=0, le=366, description="Days from an order to its delivery.")
 
     @classmethod
     def settings_customise_sources(

@@ -8,7 +8,7 @@ Arrays are never edited in place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facings.errors import BadInput
+from facings.quality import PhotoQuality
 
 UInt8Array = NDArray[np.uint8]
 FloatArray = NDArray[np.float32]
@@ -66,11 +67,13 @@ class Detections:
         xyxy: float32 (N, 4), pixels.
         confidence: float32 (N,), in [0, 1].
         is_capped: True when the detector reached its ceiling and more products may be in the photo.
+        notes: What the detector wants the reader to know, in words.
     """
 
     xyxy: FloatArray
     confidence: FloatArray
     is_capped: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.xyxy.ndim != 2 or self.xyxy.shape[1] != 4 or self.xyxy.dtype != np.float32:
@@ -88,6 +91,11 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.xyxy)
+
+
+def no_detections() -> Detections:
+    """No boxes at all."""
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,10 +207,57 @@ class Recognition:
 
 @dataclass(frozen=True)
 class PhotoError:
-    """Why a photo has no recognitions: the error's stable code and its message."""
+    """Why a photo has no answer: the error's stable code and its message."""
 
     code: str
     message: str
+
+    def to_json(self) -> dict[str, str]:
+        """The entry `error` of the JSON contract."""
+        return {"code": self.code, "message": self.message}
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoDetections:
+    """The boxes of products in one photo, not yet recognized; or an error, never neither in silence.
+
+    Args:
+        photo: Path or name as the caller gave it.
+        width: Pixels of the upright photo, 0 when the photo failed.
+        height: Pixels of the upright photo, 0 when the photo failed.
+        detections: What was found, empty when the photo failed.
+        error: Set when the photo failed.
+        photo_id: SHA-256 of the file's bytes, "" when the photo failed.
+        notes: What decoding and detection want the reader to know.
+        quality: What the photo coach says; None when the photo failed.
+    """
+
+    photo: str
+    width: int
+    height: int
+    detections: Detections = field(default_factory=no_detections)
+    error: PhotoError | None = None
+    photo_id: str = ""
+    notes: tuple[str, ...] = ()
+    quality: PhotoQuality | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON Lines contract of `facings detect --json`; later versions extend it and never break it."""
+        boxes = zip(self.detections.xyxy.tolist(), self.detections.confidence.tolist(), strict=True)
+        return {
+            "photo": self.photo,
+            "width": self.width,
+            "height": self.height,
+            "boxes": [
+                {"box": [round(corner, 2) for corner in box], "confidence": round(confidence, 4)}
+                for box, confidence in boxes
+            ],
+            "is_capped": self.detections.is_capped,
+            "error": self.error and self.error.to_json(),
+            "photo_id": self.photo_id,
+            "notes": list(self.notes),
+            "quality": self.quality and self.quality.to_json(),
+        }
 
 
 @dataclass(frozen=True)
@@ -211,13 +266,14 @@ class PhotoResult:
 
     Args:
         photo: Path or name as the caller gave it.
-        width: Pixels of the upright photo, 0 when it could not be decoded.
-        height: Pixels of the upright photo, 0 when it could not be decoded.
+        width: Pixels of the upright photo, 0 when the photo failed.
+        height: Pixels of the upright photo, 0 when the photo failed.
         recognitions: One a box, in the order of the boxes.
         error: Set when the photo failed; then `recognitions` is empty.
-        photo_id: SHA-256 of the file's bytes, "" when it could not be read.
+        photo_id: SHA-256 of the file's bytes, "" when the photo failed.
         taken_at: The camera's time, if it says so.
         notes: What decoding and detection want the reader to know.
+        quality: What the photo coach says; None when the photo failed.
     """
 
     photo: str
@@ -228,6 +284,7 @@ class PhotoResult:
     photo_id: str = ""
     taken_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    quality: PhotoQuality | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The JSON Lines contract of `facings recognize --json`; later versions extend it and never break it."""
@@ -236,9 +293,10 @@ class PhotoResult:
             "width": self.width,
             "height": self.height,
             "recognitions": [r.to_json() for r in self.recognitions],
-            "error": None if self.error is None else {"code": self.error.code, "message": self.error.message},
+            "error": self.error and self.error.to_json(),
             "photo_id": self.photo_id,
             "notes": list(self.notes),
+            "quality": self.quality and self.quality.to_json(),
         }
 
 
@@ -261,6 +319,7 @@ class Reading:
         gallery_version: Version of the gallery that was searched.
         recognitions: One observation a box.
         notes: What decoding and detection want the reader to know.
+        quality: What the photo coach says; None in records of versions that had none.
         reading_id: Its number in the record; None before it is written.
         recorded_at: When it was written, aware UTC; None before it is.
     """
@@ -276,6 +335,7 @@ class Reading:
     gallery_version: int
     recognitions: tuple[Recognition, ...]
     notes: tuple[str, ...] = ()
+    quality: PhotoQuality | None = None
     reading_id: int | None = None
     recorded_at: datetime | None = None
 

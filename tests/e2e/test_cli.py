@@ -38,6 +38,7 @@ SKUS = ("apple", "bread", "cocoa")
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACINGS_THREADS", "1")
+    monkeypatch.setenv("FACINGS_DETECTOR", "whole-photo")  # photos of one product; shelves are in test_detect.py
     monkeypatch.setenv("COLUMNS", "200")
 
     def call(*arguments: object) -> Done:
@@ -77,7 +78,18 @@ def json_lines(done: Done) -> list[dict[str, Any]]:
 def test_help_names_every_command(run: Run) -> None:
     done = run("--help")
     assert done.code == 0
-    for command in ("init", "catalog", "gallery", "recognize", "report", "evaluate", "doctor", "demo", "simulate"):
+    for command in (
+        "init",
+        "catalog",
+        "gallery",
+        "detect",
+        "recognize",
+        "report",
+        "evaluate",
+        "doctor",
+        "demo",
+        "simulate",
+    ):
         assert command in done.out
 
 

@@ -30,7 +30,7 @@ def first_of_each(path: Path, n: int) -> list[LabelledPhoto]:
 def test_photos_of_a_store_are_recognized_and_recorded(data_dir: Path, tmp_path: Path) -> None:
     root = data_dir / "grocery-store"
     gallery, queries = first_of_each(root / "train.txt", N_REFERENCES), first_of_each(root / "val.txt", N_QUERIES)
-    shop = init_workspace(str(tmp_path / "store"), threads=2)
+    shop = init_workspace(str(tmp_path / "store"), threads=2, detector="whole-photo")
     done = shop.enroll(gallery)
     assert (done.n_added, len(done.problems), len(done.new_products)) == (81 * N_REFERENCES, 0, 81)
     results = list(shop.recognize([photo.path for photo in queries], place="real"))

@@ -33,9 +33,11 @@ from facings.adapters.sql_store import SqlStore, init_store, open_store
 from facings.catalog import Product
 from facings.errors import BadInput, StoreFailed
 from facings.gallery import Box, Gallery, GalleryChanges, NewReference
+from facings.quality import Advice, PhotoQuality
 from facings.types import Candidate, Decision, FloatArray, Reading, Recognition
 
 SPACE = FakeEmbedder().space_id
+QUALITY = PhotoQuality(1 / 3, 0.5, 0.0, None, (Advice("far", "Step closer.", 41.5, 80.0),), 41.5)
 WRITER = Path(__file__).with_name("write_references.py")
 
 examples = settings(
@@ -156,7 +158,9 @@ def make_reading(**fields: Any) -> Reading:
         Recognition((5.0, 6.0, 7.0, 8.0), 1 / 3, Decision("unknown", None, ())),
     )
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    plain = Reading("f" * 64, "shelf.jpg", 640, 480, moment, "bay-1", "whole", SPACE, 3, recognitions, ("a note",))
+    plain = Reading(
+        "f" * 64, "shelf.jpg", 640, 480, moment, "bay-1", "whole", SPACE, 3, recognitions, ("a note",), QUALITY
+    )
     return replace(plain, **fields)
 
 
@@ -197,7 +201,7 @@ def test_a_store_of_an_unknown_version_says_what_to_do(place: Place) -> None:
     with place.raw() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(StoreFailed, match=r"tables of version 9999, wanted version 0001\. Run: facings init"):
+    with pytest.raises(StoreFailed, match=r"tables of version 9999, wanted version 0002\. Run: facings init"):
         place.open()
     with pytest.raises(StoreFailed, match=r"does not know .*9999.*Update Facings"):
         place.init()
@@ -282,6 +286,47 @@ def test_down_and_up_again_leaves_other_tables_alone(place: Place) -> None:
     assert (opened.products(), opened.readings(), opened.gallery_version()) == ({}, [], 0)
     add(opened, make_new(1))
     opened.close()
+
+
+def test_a_record_of_the_first_version_is_kept_and_goes_on(place: Place) -> None:
+    """Its readings were never judged; going back loses what the coach said and nothing else."""
+    judged, unjudged = make_reading(photo_id="b" * 64), make_reading(quality=None)
+    store = place.init()
+    store.append_reading(unjudged, "1")
+    store.append_reading(judged, "2")
+    store.close()
+    engine = create_engine(place.url)
+    with engine.begin() as connection:
+        migrate(connection, "0001")
+        assert "quality" not in {column["name"] for column in inspect(connection).get_columns("reading")}
+        assert connection.scalar(text("SELECT COUNT(*) FROM observation")) == 4
+    with pytest.raises(StoreFailed, match=r"tables of version 0001, wanted version 0002\. Run: facings init"):
+        place.open()
+
+    again = place.init()
+
+    assert sorted(as_written(r).photo_id[0] for r in again.readings()) == ["b", "f"]
+    assert all(as_written(r) in {unjudged, replace(judged, quality=None)} for r in again.readings())
+    assert again.append_reading(replace(judged, place="bay-2"), "3") is True
+    assert [r.quality for r in again.readings()].count(QUALITY) == 1
+    again.close()
+    with engine.connect() as connection, pytest.raises(DBAPIError, match="the record is append-only"):
+        connection.execute(text("UPDATE reading SET quality = NULL"))
+    engine.dispose()
+
+
+def test_flagged_photos_can_be_asked_for(store: SqlStore, place: Place) -> None:
+    good = replace(QUALITY, advice=())
+    for number, quality in enumerate((QUALITY, good, None)):
+        store.append_reading(make_reading(place=str(number), quality=quality), str(number))
+    code = {
+        "sqlite": "json_extract(quality, '$.advice[0].code')",
+        "postgresql": "quality::json -> 'advice' -> 0 ->> 'code'",
+    }[place.url.split("+")[0].split(":")[0]]
+
+    with place.raw() as connection:
+        found = connection.execute(text(f"SELECT place, {code} FROM reading WHERE {code} IS NOT NULL"))
+        assert found.all() == [("0", "far")]
 
 
 def _condition(options: Any) -> str:
@@ -641,8 +686,21 @@ recognition_lists = st.lists(st.builds(Recognition, boxes, st.floats(0, 1), deci
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
 
 
+shares = st.floats(0, 1)
+advices = st.builds(Advice, st.sampled_from(["blurred", "dark"]), words, shares, shares)
+qualities = st.none() | st.builds(
+    PhotoQuality,
+    st.none() | shares,
+    shares,
+    shares,
+    st.none() | st.floats(-30, 30),
+    st.lists(advices, max_size=2).map(tuple),
+    st.none() | numbers,
+)
+
+
 @examples
-@given(words, words, words, moments, recognition_lists, reasons)
+@given(words, words, words, moments, recognition_lists, reasons, qualities)
 def test_any_reading_comes_back_equal(
     store: SqlStore,
     photo: str,
@@ -651,9 +709,16 @@ def test_any_reading_comes_back_equal(
     seen_at: datetime,
     recognitions: tuple[Recognition, ...],
     notes: tuple[str, ...],
+    quality: PhotoQuality | None,
 ) -> None:
     reading = make_reading(
-        photo=photo, place=where, detector=detector, seen_at=seen_at, recognitions=recognitions, notes=notes
+        photo=photo,
+        place=where,
+        detector=detector,
+        seen_at=seen_at,
+        recognitions=recognitions,
+        notes=notes,
+        quality=quality,
     )
 
     assert store.append_reading(reading, str(next(_numbers)))

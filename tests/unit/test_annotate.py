@@ -4,28 +4,108 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from conftest import save_photo
-from facings.annotate import COLORS, AnnotatedFolder, annotate
+from facings.annotate import COLORS, AnnotatedFolder, annotate, annotate_detections
 from facings.errors import BadInput
-from facings.types import Candidate, Decision, PhotoResult, Recognition, Verdict
+from facings.types import (
+    Candidate,
+    Decision,
+    Detections,
+    PhotoDetections,
+    PhotoResult,
+    Recognition,
+    UInt8Array,
+    Verdict,
+)
 
 GRAY = np.full((200, 300, 3), 128, np.uint8)
 
 
-def recognition(verdict: Verdict, box: tuple[float, float, float, float] = (20, 30, 220, 180)) -> Recognition:
+VERDICTS: tuple[Verdict, ...] = ("accepted", "ambiguous", "unknown")
+Box = tuple[float, float, float, float]
+
+
+def recognition(verdict: Verdict, box: Box = (20, 30, 220, 180), confidence: float = 1.0) -> Recognition:
     candidates = (Candidate("milk-1", 0.9, 1), Candidate("milk-2", 0.89, 2))
-    return Recognition(box, 1.0, Decision(verdict, "milk-1" if verdict == "accepted" else None, candidates))
+    return Recognition(box, confidence, Decision(verdict, "milk-1" if verdict == "accepted" else None, candidates))
 
 
-@pytest.mark.parametrize("verdict", ["accepted", "ambiguous", "unknown"])
-def test_frame_has_the_color_of_the_verdict_at_the_border_of_the_box(verdict: Verdict) -> None:
-    drawn = annotate(GRAY, [recognition(verdict)], {})
-    assert tuple(drawn[100, 20]) == COLORS[verdict]  # left edge is inside the box
-    assert tuple(drawn[179, 100]) == COLORS[verdict]  # bottom edge is exclusive: the last row of the box is 179
-    assert tuple(drawn[180, 100]) == (128, 128, 128)
-    assert tuple(drawn[100, 120]) == (128, 128, 128)  # the product itself stays visible
+def shares(drawn: UInt8Array, verdict: Verdict) -> list[float]:
+    """How much of each edge of the box (20, 30, 220, 180) has the color of the verdict; words are in the upper half."""
+    edges = (drawn[110:180, 20], drawn[110:180, 219], drawn[179, 20:220])
+    return [float((edge == COLORS[verdict]).all(axis=-1).mean()) for edge in edges]
+
+
+def test_frame_of_a_verdict_has_its_color_and_its_kind_of_line_just_inside_the_box() -> None:
+    for verdict, (least, most) in zip(VERDICTS, ((1, 1), (0.55, 0.75), (0.4, 0.6)), strict=True):
+        drawn = annotate(GRAY, [recognition(verdict)], {}).copy()
+        assert all(least <= share <= most for share in shares(drawn, verdict)), verdict
+        drawn[30:180, 20:220] = 128  # right and bottom are exclusive
+        assert (drawn == 128).all()
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_the_product_itself_stays_visible(verdict: Verdict) -> None:
+    names = {"milk-1": "Whole milk from the happiest of cows, one liter " * 9}
+    drawn = annotate(GRAY, [recognition(verdict, confidence=0.5)], names)
+    assert (drawn[100:150, 30:210] == 128).all()
+
+
+def test_three_verdicts_are_told_apart_without_color() -> None:
+    gray = {bytes(annotate(GRAY, [recognition(v)], {}).sum(axis=2) != 3 * 128) for v in VERDICTS}
+    assert len(gray) == 3
+
+
+corners = st.floats(0, 299, width=32).map(float)
+sizes = st.floats(0.25, 200, width=32).map(float)
+
+
+@settings(deadline=None, max_examples=60, derandomize=True, database=None)
+@given(corners, corners, sizes, sizes, st.sampled_from(VERDICTS), st.floats(0, 1), st.text(max_size=40))
+def test_nothing_is_drawn_outside_of_a_box(  # so no neighbor is ever covered
+    x: float, y: float, width: float, height: float, verdict: Verdict, confidence: float, name: str
+) -> None:
+    box = (x, min(y, 199.0), x + width, min(y, 199.0) + height)
+    drawn = annotate(GRAY, [recognition(verdict, box, confidence)], {"milk-1": name}).copy()
+    assert (drawn != GRAY).any()
+    x1, y1, x2, y2 = (int(corner) for corner in (box[0], box[1], box[2] + 1, box[3] + 1))
+    drawn[y1:y2, x1:x2] = 128
+    assert (drawn == 128).all()
+
+
+def test_confidence_is_written_where_it_was_in_doubt_and_fits() -> None:
+    box = np.array([[20, 30, 220, 180]], np.float32)
+    sure, unsure, less = (
+        annotate_detections(GRAY, Detections(box, np.array([confidence], np.float32))) for confidence in (1, 0.87, 0.5)
+    )
+    in_corner = (slice(150, 176), slice(180, 216))
+    assert (sure[in_corner] == 128).all()
+    assert (unsure[in_corner] != 128).any()
+    assert (unsure[in_corner] != less[in_corner]).any()
+    small = np.array([[20, 30, 30, 40]], np.float32)
+    frame, written = (
+        annotate_detections(GRAY, Detections(small, np.array([confidence], np.float32))) for confidence in (1, 0.87)
+    )
+    assert (frame == written).all()
+
+
+def test_letters_grow_with_the_box_and_names_go_on_in_a_second_line() -> None:
+    def strip(box: Box) -> int:
+        """Height of the strip of words, seen between the frame and the first letter."""
+        drawn = annotate(np.full((900, 900, 3), 128, np.uint8), [recognition("accepted", box)], names)
+        return int((drawn[:, int(box[0]) + line_px] == COLORS["accepted"]).all(axis=-1).sum()) - line_px
+
+    line_px, names = 2, {"milk-1": "Milk"}
+    low, high = strip((10, 10, 80, 80)), strip((10, 10, 80, 800))
+    assert low == high == round(9 * 1.2)  # 70 / 8 is under the smallest letters
+    line_px = 10
+    assert strip((10, 10, 410, 800)) > 3 * low
+    line_px, names = 2, {"milk-1": "Milk from Holstein"}
+    assert strip((10, 10, 80, 200)) == 2 * low
 
 
 def test_the_photo_itself_is_not_changed() -> None:
@@ -50,6 +130,32 @@ def test_a_box_too_narrow_for_text_gets_a_frame_only() -> None:
 
 def test_no_recognitions_leave_the_photo_as_it_is() -> None:
     assert (annotate(GRAY, [], {}) == GRAY).all()
+
+
+@pytest.mark.parametrize("n_boxes", [0, 1])
+def test_a_picture_in_the_folder_has_a_legend_where_there_is_room_and_something_to_explain(
+    tmp_path: Path, n_boxes: int
+) -> None:
+    boxes = [recognition("accepted", (5, 5, 40, 40), 0.9)] * n_boxes
+    heights = []
+    for width in (64, 640):
+        photo = save_photo(tmp_path / f"{width}.jpg", 1, width=width, height=48)
+        path = AnnotatedFolder(tmp_path / "out", {}).add(PhotoResult(str(photo), width, 48, tuple(boxes)))
+        with PillowImage.open(path) as drawn:
+            assert drawn.width == width
+            heights.append(drawn.height)
+    assert heights == [48, 48 + 20 * n_boxes]  # letters of 10 px
+
+
+def test_detections_are_drawn_in_one_color_of_their_own(tmp_path: Path) -> None:
+    photo = tmp_path / "gray.png"
+    PillowImage.fromarray(GRAY).save(photo)
+    found = Detections(np.array([[20, 30, 220, 180]], np.float32), np.array([0.5], np.float32))
+    path = AnnotatedFolder(tmp_path / "out", {}).add(PhotoDetections(str(photo), 300, 200, found))
+    with PillowImage.open(path) as drawn:
+        edge = np.asarray(drawn)[40:140, 20].astype(int)
+    assert np.abs(edge - COLORS["product"]).mean() < 40  # JPEG
+    assert COLORS["product"] not in [COLORS[verdict] for verdict in VERDICTS]
 
 
 def test_two_photos_of_one_name_give_two_files(tmp_path: Path) -> None:

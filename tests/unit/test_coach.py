@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from PIL import Image as PillowImage
 
 from facings import coach
-from facings.coach import Advice, PhotoQuality, facing_px, judge
+from facings.coach import facing_px, judge, judge_facings
 from facings.errors import BadInput
+from facings.quality import Advice, PhotoQuality
 from facings.simulate.camera import Camera, photograph
 from facings.simulate.packs import make_packs
 from facings.simulate.planning import plan_shelf
@@ -204,6 +206,15 @@ def test_facings_are_measured_by_the_median_shorter_side(
 def test_without_boxes_there_is_no_size_and_no_advice() -> None:
     size = facing_px(np.zeros((0, 4), np.float32))
     assert (size.median_px, size.advice) == (None, None)
+
+
+def test_what_facings_say_is_added_to_what_the_photo_says(shelf: UInt8Array) -> None:
+    before = quality(with_spot(shelf, 0.05))
+    near, far, none = (np.array(boxes, np.float32).reshape(-1, 4) for boxes in ([[0, 0, 90, 90]], [[0, 0, 60, 90]], []))
+    assert judge_facings(before, near) == replace(before, facing_px=90.0)
+    assert judge_facings(before, none) == before
+    after = judge_facings(before, far)
+    assert ([advice.code for advice in after.advice], after.facing_px) == (["glare", "far"], 60.0)
 
 
 @pytest.mark.parametrize(

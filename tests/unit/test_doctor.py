@@ -13,7 +13,9 @@ from conftest import save_photo
 from facings import compose, doctor
 from facings.compose import BUNDLED_MODEL, Workspace, init_workspace, open_workspace
 from facings.doctor import Check
+from facings.errors import ModelMismatch
 from facings.manifest import LabelledPhoto
+from facings.types import Detections, Image
 
 WEIGHTS = Path(compose.__file__).parent / "weights" / BUNDLED_MODEL
 Open = Callable[..., Workspace]
@@ -22,7 +24,7 @@ Open = Callable[..., Workspace]
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings of whoever runs the tests."""
-    for name in ("STORE", "PHOTOS", "MODEL", "DATA"):
+    for name in ("STORE", "PHOTOS", "MODEL", "DETECTOR", "DATA"):
         monkeypatch.delenv(f"FACINGS_{name}", raising=False)
     monkeypatch.setenv("FACINGS_THREADS", "1")
     monkeypatch.chdir(tmp_path)
@@ -51,11 +53,12 @@ def wrong(checks: dict[str, Check]) -> list[str]:
 
 def test_a_healthy_store(shop: Workspace) -> None:
     checks = examine(shop)
-    assert list(checks) == ["versions", "threads", "model", "store", "gallery", "photos"]
+    assert list(checks) == ["versions", "threads", "model", "detector", "store", "gallery", "photos"]
     assert not wrong(checks)
     assert not any(check.remedy for check in checks.values())
     assert "numpy" in checks["versions"].found
     assert checks["model"].found.startswith("starter")
+    assert checks["detector"].found
     assert "2 products" in checks["store"].found
     assert "2 references of 2 products" in checks["gallery"].found
     assert "all 2" in checks["photos"].found
@@ -105,6 +108,28 @@ def test_a_given_model_is_examined_without_a_store(tmp_path: Path) -> None:
     checks = examine(open_workspace(str(tmp_path / "nowhere"), model=str(tmp_path / "no-model")))
     assert wrong(checks) == ["model", "store"]
     assert "no-model" in checks["model"].found
+
+
+def test_a_detector_that_is_not_there_is_one_fault(shop: Workspace, tmp_path: Path) -> None:
+    workspace = open_workspace(str(tmp_path / "shop"), detector="no-detector")
+    checks = examine(workspace)
+    workspace.store.close()
+    assert wrong(checks) == ["detector"]
+    assert "no-detector" in checks["detector"].found
+    assert "whole-photo" in checks["detector"].remedy
+
+
+def test_a_detector_that_cannot_look_is_found(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Blind:
+        name = "blind"
+
+        def detect(self, image: Image) -> Detections:  # noqa: ARG002
+            raise ModelMismatch("The network fails.", "Export it again.")
+
+    monkeypatch.setattr(compose, "load_detector", lambda *_, **__: Blind())
+    checks = examine(shop)
+    assert wrong(checks) == ["detector"]
+    assert (checks["detector"].found, checks["detector"].remedy) == ("The network fails.", "Export it again.")
 
 
 def test_an_unforeseen_failure_is_a_finding(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

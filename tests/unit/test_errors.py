@@ -16,6 +16,7 @@ CODES = {
     "GalleryInvalid": "gallery_invalid",
     "ModelMismatch": "model_mismatch",
     "ModelNotFound": "model_not_found",
+    "PhotoRefused": "photo_refused",
     "StoreFailed": "store_failed",
 }
 

@@ -24,18 +24,23 @@ from facings.enroll import Enrollment, enroll
 from facings.errors import BadImage, GalleryInvalid, ModelMismatch, StoreFailed
 from facings.gallery import Gallery
 from facings.manifest import LabelledPhoto
-from facings.pipeline import Pipeline
-from facings.types import Image, UInt8Array
+from facings.pipeline import Finder, Pipeline
+from facings.types import Detections, Image, UInt8Array
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "recognized_photo.json"
 MILK, TEA, RICE, STRANGER = 1, 2, 3, 9
 
 
 def pipeline(
-    store: SqlStore, embedder: FakeEmbedder, *, detector: Detector | None = None, is_recording: bool = True
+    store: SqlStore,
+    embedder: FakeEmbedder,
+    *,
+    detector: Detector | None = None,
+    is_recording: bool = True,
+    refuses_bad_photos: bool = False,
 ) -> Pipeline:
     return Pipeline(
-        detector=detector or WholePhoto(),
+        finder=Finder(detector or WholePhoto(), 1.0, refuses_bad_photos),
         embedder=embedder,
         gallery=Gallery(store, embedder),
         limits=Limits(0.95, 0.01),
@@ -43,8 +48,27 @@ def pipeline(
         place="store-12/aisle-3",
         top_k=2,
         min_crop_px=8,
-        max_megapixels=1.0,
     )
+
+
+class FakeDetector:
+    """Finds what it is told to.
+
+    Args:
+        boxes: xyxy in pixels, all with confidence 0.75.
+        is_capped: Whether it says that there may be more.
+        notes: What else it says.
+    """
+
+    name = "fake@0"
+
+    def __init__(self, *boxes: tuple[float, float, float, float], is_capped: bool = False, notes: tuple[str, ...] = ()):
+        confidence = np.full(len(boxes), 0.75, np.float32)
+        self._found = Detections(np.array(boxes, np.float32).reshape(-1, 4), confidence, is_capped, notes)
+
+    def detect(self, image: Image) -> Detections:  # noqa: ARG002
+        """The same for every photo."""
+        return self._found
 
 
 def enroll_photos(store: SqlStore, embedder: FakeEmbedder, folder: Path, **seeds: int) -> Enrollment:
@@ -113,6 +137,10 @@ def test_json_of_a_photo_is_the_golden_one(stocked: SqlStore, embedder: FakeEmbe
     wanted = json.loads(GOLDEN.read_text(encoding="utf-8"))
     wanted_similarities = [c.pop("similarity") for r in wanted["recognitions"] for c in r["candidates"]]
     wanted_reasons = [r.pop("reasons") for r in wanted["recognitions"]]
+    figures = [
+        [quality.pop(name) for name in ("sharpness", "tilt_deg")] for quality in (got["quality"], wanted["quality"])
+    ]
+    assert figures[0] == pytest.approx(figures[1], abs=0.01)
     assert json.loads(json.dumps(got)) == wanted
     # References are JPEGs, and decoders may differ in the last bit.
     assert similarities == pytest.approx(wanted_similarities, abs=2e-3)
@@ -136,7 +164,18 @@ def test_json_has_exactly_the_keys_and_types_of_the_contract(
         "error": "NoneType",
         "photo_id": "str",
         "notes": "list",
+        "quality": "dict",
     }
+    assert types(got["quality"]) == {
+        "sharpness": "float",
+        "brightness": "float",
+        "glare_frac": "float",
+        "tilt_deg": "float",
+        "facing_px": "float",
+        "advice": "list",
+    }
+    for advice in got["quality"]["advice"]:
+        assert types(advice) == {"code": "str", "words": "str", "figure": "float", "limit": "float"}
     assert got["photo_id"] == hashlib.sha256(path.read_bytes()).hexdigest()
     for recognition in got["recognitions"]:
         sku = "str" if recognition["decision"] == "accepted" else "NoneType"
@@ -293,6 +332,128 @@ def test_notes_of_decoding_reach_the_result(stocked: SqlStore, embedder: FakeEmb
     result = pipeline(stocked, embedder).recognize_photo(tmp_path / "pages.tif")
     assert result.recognitions[0].decision.sku == "tea"
     assert result.notes == ("2 frames or pages: the first one was used",)
+
+
+# Detection
+
+
+def test_boxes_of_a_detector_are_recognized_and_recorded_with_its_name(
+    stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
+) -> None:
+    path, _ = shelf(tmp_path)
+    detector = FakeDetector((0, 0, 64, 48), (64, 0, 128, 48), (128, 0, 192, 48), notes=("a remark",))
+    result = pipeline(stocked, embedder, detector=detector).recognize_photo(path)
+    assert [r.decision.sku for r in result.recognitions] == ["milk", "tea", None]
+    assert [r.confidence for r in result.recognitions] == [0.75] * 3
+    assert result.notes == ("a remark",)
+    (reading,) = stocked.readings()
+    assert (reading.detector, reading.recognitions) == ("fake@0", result.recognitions)
+
+
+def test_nothing_found_is_an_answer_that_says_what_to_do(
+    stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
+) -> None:
+    path, _ = shelf(tmp_path)
+    result = pipeline(stocked, embedder, detector=FakeDetector()).recognize_photo(path)
+    assert (result.recognitions, result.error) == ((), None)
+    assert result.notes == ("no product was found; for photos of one product each: --detector whole-photo",)
+    assert [reading.recognitions for reading in stocked.readings()] == [()]
+
+
+def test_too_small_and_too_many_are_both_said(stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path) -> None:
+    path, _ = shelf(tmp_path)
+    detector = FakeDetector((0, 0, 64, 48), (70, 0, 76, 48), (80, 0, 128, 5), is_capped=True)
+    result = pipeline(stocked, embedder, detector=detector).recognize_photo(path)
+    assert [r.decision.sku for r in result.recognitions] == ["milk", None, None]
+    assert result.notes == (
+        "the detector reached its ceiling of 3 products; there may be more",
+        "boxes too small to be recognized: 2",
+    )
+
+
+def test_detecting_alone_gives_boxes_or_the_reason_why_not(tmp_path: Path) -> None:
+    path, _ = shelf(tmp_path)
+    (tmp_path / "text.jpg").write_text("no photo")
+    finder = Finder(FakeDetector((0, 0, 64, 48), is_capped=True), 1.0)
+    text, found = finder.detect([tmp_path / "text.jpg", path])
+    assert text.error is not None
+    assert (text.error.code, len(text.detections), text.quality) == ("bad_image", 0, None)
+    assert (found.photo, found.width, found.height, found.error) == (str(path), 192, 48, None)
+    assert found.detections.xyxy.tolist() == [[0, 0, 64, 48]]
+    assert found.photo_id == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.notes == ("the detector reached its ceiling of 1 products; there may be more",)
+    assert found.quality is not None
+    assert found.quality.facing_px == 48
+
+
+# The photo coach
+
+
+def blurred(folder: Path) -> Path:
+    """A photo of one edge, out of focus."""
+    ramp = np.clip(np.linspace(-600, 900, 160), 30, 220).astype(np.uint8)
+    PillowImage.fromarray(np.broadcast_to(ramp[None, :, None], (120, 160, 3)).copy()).save(folder / "blurred.png")
+    return folder / "blurred.png"
+
+
+def test_a_blurred_photo_is_flagged_in_the_answer_and_on_record(
+    stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
+) -> None:
+    result = pipeline(stocked, embedder).recognize_photo(blurred(tmp_path))
+    assert result.quality is not None
+    assert [advice.code for advice in result.quality.advice] == ["blurred"]
+    assert result.to_json()["quality"]["advice"][0]["words"] == "Hold still and let the camera focus."
+    assert [reading.quality for reading in stocked.readings()] == [result.quality]
+
+
+def test_how_far_away_is_judged_by_boxes_and_never_by_a_whole_photo(
+    stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
+) -> None:
+    path, _ = shelf(tmp_path)
+    several: list[tuple[Detector, float | None, bool]] = [
+        (WholePhoto(), None, False),
+        (FakeDetector((0, 0, 64, 48)), 48, True),
+        (FakeDetector(), None, False),
+    ]
+    for detector, facing_px, is_far in several:
+        quality = pipeline(stocked, embedder, detector=detector).recognize_photo(path).quality
+        assert quality is not None
+        assert quality.facing_px == facing_px
+        assert ("far" in [advice.code for advice in quality.advice]) == is_far
+
+
+def test_a_bad_photo_is_refused_when_asked_and_nothing_is_recorded(
+    stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
+) -> None:
+    path, good = blurred(tmp_path), query(tmp_path, TEA)
+    strict = pipeline(stocked, embedder, refuses_bad_photos=True)
+    refused, fine = strict.recognize([path, good])
+    assert refused.error is not None
+    assert refused.error.code == "photo_refused"
+    assert f"{path}: too poor a photo: sharpness 0" in refused.error.message
+    assert "wanted 0.2 or more. Hold still and let the camera focus." in refused.error.message
+    assert refused.recognitions == ()
+    assert (fine.error, fine.recognitions[0].decision.sku) == (None, "tea")
+    assert [reading.photo for reading in stocked.readings()] == [str(good)]
+    with pytest.raises(StoreFailed, match="is gone"):
+        stocked.get_photo(hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_a_refused_photo_is_not_even_searched_and_a_far_one_is(tmp_path: Path) -> None:
+    class Counting(FakeDetector):
+        n_asked = 0
+
+        def detect(self, image: Image) -> Detections:
+            self.n_asked += 1
+            return super().detect(image)
+
+    detector = Counting((0, 0, 40, 40))
+    finder = Finder(detector, 1.0, refuses_bad_photos=True)
+    first, second = finder.detect([blurred(tmp_path), query(tmp_path, TEA)])
+    assert first.error is not None and second.error is not None
+    assert "sharpness" in first.error.message
+    assert "facings 40 px, wanted 80. Step closer." in second.error.message
+    assert detector.n_asked == 1
 
 
 # The gallery, edited while the pipeline runs

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from facings.adapters.sql_store import SqlStore
+from facings.quality import Advice, PhotoQuality
 from facings.record import fingerprint, record
 from facings.types import Candidate, Decision, PhotoResult, Reading, Recognition
 
@@ -31,6 +32,14 @@ def test_a_reading_carries_all_that_led_to_it(store: SqlStore) -> None:
     (found,) = store.readings()
     assert replace(found, reading_id=None, recorded_at=None) == replace(READING, notes=("a note",))
     assert (found.seen_at, found.seen_at.utcoffset()) == (MOMENT, timedelta(0))
+
+
+def test_a_reading_keeps_what_the_coach_said(store: SqlStore) -> None:
+    quality = PhotoQuality(0.1, 0.6, 0.0, None, (Advice("blurred", "Hold still.", 0.1, 0.2),), 120.5)
+    keep(store, replace(RESULT, quality=quality))
+
+    (found,) = store.readings()
+    assert found.quality == quality
 
 
 def test_a_photo_without_a_time_was_seen_now(store: SqlStore) -> None:
@@ -85,6 +94,7 @@ def test_what_makes_another_reading(change: dict[str, Any]) -> None:
         pytest.param({"photo": "copy.jpg"}, id="path"),
         pytest.param({"seen_at": datetime(2020, 1, 1, tzinfo=UTC)}, id="time"),
         pytest.param({"notes": ("a note",)}, id="notes"),
+        pytest.param({"quality": PhotoQuality(0.1, 0.6, 0.0, None, ())}, id="quality"),
         pytest.param({"recognitions": (replace(BOX, box=(1.0, 2.0, 3.0, 4.000001)),)}, id="a corner's last digits"),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from facings.catalog import Product
 from facings.errors import StoreFailed
+from facings.quality import Advice, PhotoQuality
 from facings.report import Report, report, to_csv, to_html, to_json
 from facings.types import Candidate, Decision, Image, Reading, Recognition
 
@@ -105,6 +107,17 @@ def test_an_empty_record_gives_a_page_that_says_what_to_do() -> None:
     page = to_html(empty, {}, lambda line: pytest.fail(f"asked for {line.photo}"), NOON)
     assert "facings recognize" in page
     assert to_json(empty)["first_seen"] is None
+
+
+def test_what_the_coach_said_of_a_photo_is_in_every_form(summary: Report) -> None:
+    quality = PhotoQuality(0.1, 0.6, 0.0, None, (Advice("blurred", "Hold still.", 0.1, 0.2),), 30.0)
+    judged = report([replace(summary.readings[0], quality=quality), summary.readings[1]], PRODUCTS)
+    facts = to_json(judged)
+    assert [line["quality"] for line in facts["readings"]] == [quality.to_json(), None]
+    rows = csv.DictReader(io.StringIO(to_csv(judged, PRODUCTS)))
+    assert [row["advice"] for row in rows] == ["blurred"] * 3 + [""] * 2
+    page = to_html(judged, PRODUCTS, lambda line: Image(np.zeros((9, 9, 3), np.uint8), line.photo_id, line.photo), NOON)
+    assert page.count("Hold still. (sharpness 0.1, wanted 0.2 or more)") == 1
 
 
 def test_a_photo_that_is_gone_leaves_its_line_and_the_page(summary: Report) -> None:

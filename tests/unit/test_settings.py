@@ -26,6 +26,7 @@ def test_defaults() -> None:
 
     assert (settings.store, settings.photos, settings.model) == ("facings-store", None, "")
     assert settings.top_k == 5
+    assert (settings.detector, settings.min_confidence, settings.refuse_bad_photos) == ("auto", None, False)
     assert 1 <= settings.threads <= 4
 
 
@@ -89,6 +90,9 @@ def test_an_unknown_variable_is_named_with_those_that_exist(monkeypatch: pytest.
         ("min_margin", "-0.1"),
         ("min_crop_px", "0"),
         ("max_megapixels", "0"),
+        ("min_confidence", "1.01"),
+        ("min_confidence", "-0.1"),
+        ("refuse_bad_photos", "perhaps"),
     ],
 )
 def test_values_out_of_range_are_refused_from_environment_and_flag(
@@ -105,8 +109,19 @@ def test_an_empty_variable_is_not_set_and_an_empty_flag_is_refused(monkeypatch: 
     monkeypatch.setenv("FACINGS_STORE", "")
     monkeypatch.setenv("FACINGS_PHOTOS", "")
     assert (load_settings().store, load_settings().photos) == ("facings-store", None)
-    with pytest.raises(ConfigInvalid, match="Setting store: got ''"):
-        load_settings(store="")
+    for name in ("store", "detector"):
+        with pytest.raises(ConfigInvalid, match=f"Setting {name}: got ''"):
+            load_settings(**{name: ""})
+
+
+def test_detection_is_set_by_file_environment_and_flag(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / SETTINGS_FILE).write_text('detector = "whole-photo"\nmin_confidence = 0.25\nrefuse_bad_photos = true\n')
+    found = load_settings()
+    assert (found.detector, found.min_confidence, found.refuse_bad_photos) == ("whole-photo", 0.25, True)
+    monkeypatch.setenv("FACINGS_DETECTOR", "mine")
+    monkeypatch.setenv("FACINGS_REFUSE_BAD_PHOTOS", "false")
+    found = load_settings(min_confidence=0.5)
+    assert (found.detector, found.min_confidence, found.refuse_bad_photos) == ("mine", 0.5, False)
 
 
 def test_an_unknown_flag_is_refused() -> None:

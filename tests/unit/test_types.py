@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facings.errors import BadInput
+from facings.quality import Advice, PhotoQuality
 from facings.types import (
     Candidate,
     Crops,
@@ -16,6 +17,7 @@ from facings.types import (
     Detections,
     Embeddings,
     Image,
+    PhotoDetections,
     PhotoError,
     PhotoResult,
     Reading,
@@ -144,6 +146,7 @@ def test_json_contract_of_a_photo() -> None:
         "error": None,
         "photo_id": "ab",
         "notes": ["n"],
+        "quality": None,
     }
 
 
@@ -156,6 +159,48 @@ def test_json_contract_of_a_photo_that_failed() -> None:
         "error": {"code": "bad_image", "message": "a.jpg: it is empty."},
         "photo_id": "",
         "notes": [],
+        "quality": None,
+    }
+
+
+def test_json_contract_of_detections() -> None:
+    boxes = np.array([[0.126, 1, 9.999, 20], [5, 5, 9, 9]], np.float32)
+    found = Detections(boxes, np.array([0.87654, 0.5], np.float32), is_capped=True)
+    quality = PhotoQuality(0.123456, 0.5, 0.0, -3.14159, (Advice("far", "Step closer.", 4.0, 80.0),), 4.0)
+    assert PhotoDetections("a.jpg", 64, 48, found, None, "ab", ("n",), quality).to_json() == {
+        "photo": "a.jpg",
+        "width": 64,
+        "height": 48,
+        "boxes": [
+            {"box": [0.13, 1.0, 10.0, 20.0], "confidence": 0.8765},
+            {"box": [5.0, 5.0, 9.0, 9.0], "confidence": 0.5},
+        ],
+        "is_capped": True,
+        "error": None,
+        "photo_id": "ab",
+        "notes": ["n"],
+        "quality": {
+            "sharpness": 0.1235,
+            "brightness": 0.5,
+            "glare_frac": 0.0,
+            "tilt_deg": -3.14,
+            "facing_px": 4.0,
+            "advice": [{"code": "far", "words": "Step closer.", "figure": 4.0, "limit": 80.0}],
+        },
+    }
+
+
+def test_json_contract_of_detections_that_failed() -> None:
+    assert PhotoDetections("a.jpg", 0, 0, error=PhotoError("bad_image", "a.jpg: it is empty.")).to_json() == {
+        "photo": "a.jpg",
+        "width": 0,
+        "height": 0,
+        "boxes": [],
+        "is_capped": False,
+        "error": {"code": "bad_image", "message": "a.jpg: it is empty."},
+        "photo_id": "",
+        "notes": [],
+        "quality": None,
     }
 
 

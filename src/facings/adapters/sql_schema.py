@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData()
 
@@ -97,6 +97,8 @@ reading = Table(
     Column("space_id", String(16), nullable=False),
     Column("gallery_version", Integer, nullable=False),
     Column("notes", Text, nullable=False),  # JSON list
+    # JSON object: the photo coach's figures and, for a photo it finds fault with, its advice. NULL: never judged.
+    Column("quality", Text),
     Index("reading_photo", "photo_id", "place"),
     sqlite_autoincrement=True,
 )

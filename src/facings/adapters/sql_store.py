@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -39,6 +40,7 @@ from facings.catalog import Product
 from facings.embed import Embedder
 from facings.errors import BadInput, DependencyMissing, StoreFailed
 from facings.gallery import Added, Box, GalleryChanges, NewReference, Reference
+from facings.quality import Advice, PhotoQuality
 from facings.types import Candidate, Decision, Reading, Recognition, stack_rows
 
 BUSY_TIMEOUT_S = 30.0
@@ -183,6 +185,7 @@ class SqlStore:
             "space_id": reading.space_id,
             "gallery_version": reading.gallery_version,
             "notes": json.dumps(reading.notes),
+            "quality": None if reading.quality is None else json.dumps(asdict(reading.quality)),
         }
         with self._transaction(is_write=True) as connection:
             same = (t.reading.c.photo_id == reading.photo_id) & (t.reading.c.place == line["place"])
@@ -484,7 +487,13 @@ def _reading(line: RowMapping, recognitions: tuple[Recognition, ...]) -> Reading
     fields = {name: value for name, value in line.items() if name != "fingerprint"}
     for name in ("seen_at", "recorded_at"):
         fields[name] = datetime.fromisoformat(fields[name])
-    return Reading(**{**fields, "notes": tuple(json.loads(fields["notes"]))}, recognitions=recognitions)
+    fields["notes"] = tuple(json.loads(fields["notes"]))
+    fields["quality"] = None if fields["quality"] is None else _quality(json.loads(fields["quality"]))
+    return Reading(**fields, recognitions=recognitions)
+
+
+def _quality(fields: dict[str, Any]) -> PhotoQuality:
+    return PhotoQuality(**{**fields, "advice": tuple(Advice(**advice) for advice in fields["advice"])})
 
 
 def _plain(path: str) -> str:

@@ -17,7 +17,7 @@ from PIL import ExifTags
 from PIL import Image as PillowImage
 
 from facings.errors import BadInput
-from facings.images import DAMAGED, FORMATS, SUFFIXES
+from facings.images import DAMAGED, OPENED_AS, SUFFIXES
 
 _BESIDE = ("images", "JPEGImages")
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
@@ -102,7 +102,7 @@ def said_size(width: Any, height: Any) -> tuple[int, int] | None:
 
 def _upright_size(path: Path) -> tuple[int, int]:
     try:
-        with PillowImage.open(path, formats=FORMATS) as opened:
+        with PillowImage.open(path, formats=OPENED_AS) as opened:
             width, height = opened.size
             orientation = opened.getexif().get(ExifTags.Base.Orientation)
     except _DAMAGED as error:

@@ -13,6 +13,7 @@ import typer
 
 from facings import __version__
 from facings.cli import catalog, evaluate, gallery, setup, simulate, train
+from facings.cli.detect import detect
 from facings.cli.recognize import recognize
 from facings.cli.report import report
 from facings.errors import FacingsError
@@ -29,7 +30,7 @@ app.add_typer(gallery.app, name="gallery")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(train.app, name="train")
-for command in (setup.init, recognize, report, setup.doctor, setup.demo):
+for command in (setup.init, detect, recognize, report, setup.doctor, setup.demo):
     app.command()(command)
 
 

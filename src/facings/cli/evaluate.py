@@ -1,4 +1,4 @@
-"""Measurements: `facings evaluate recognition | few-shot`."""
+"""Measurements: `facings evaluate recognition | few-shot | detection`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facings.cli.options import AsJson, Model, Threads
+from facings.cli.options import AsJson, Detector, Model, Threads
 from facings.cli.session import end, write_text
 
 if TYPE_CHECKING:
+    from facings.evaluate.detection_run import DetectionEvaluation
     from facings.evaluate.few_shot_run import FewShotEvaluation
     from facings.evaluate.run import RecognitionEvaluation
+
+LEAST_CONFIDENCE = 0.05  # average precision wants the whole curve, not only what a detector shows in use
 
 app = typer.Typer(help="Measure how good it is.", no_args_is_help=True)
 
@@ -92,6 +95,60 @@ def evaluate_few_shot(
     end([*given.problems, *asked.problems, *found.problems])
 
 
+@app.command("detection")
+def evaluate_detection(
+    annotations: Annotated[
+        Path, typer.Argument(help="True boxes: Pascal VOC, COCO, YOLO or SKU-110K, file or folder.")
+    ],
+    photos: Annotated[
+        Path | None, typer.Option("--photos", help="Folder that photos are named from; else the usual places.")
+    ] = None,
+    detector: Detector = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="Boxes of another detector instead: COCO results JSON.")
+    ] = None,
+    by_class: Annotated[bool, typer.Option("--by-class", help="A box must be of the right class too.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder for detection.html and detection.json.")] = Path(
+        "facings-evaluation"
+    ),
+    as_json: AsJson = False,
+    threads: Threads = None,
+) -> None:
+    """AP50/75, AP@[.50:.95], AR, recall at fixed precision, count error, worst photos. Leaves every store alone."""
+    from facings.annotations import read_annotations
+    from facings.compose import load_detector
+    from facings.detect import NetworkDetector
+    from facings.evaluate.detection_run import evaluate_detector, evaluate_predictions
+    from facings.evaluate.predictions import read_predictions
+    from facings.settings import load_settings
+    from facings.terminal import track
+
+    if predictions and detector:
+        raise typer.BadParameter("--detector and --predictions are two sources of boxes: give one of them")
+    if by_class and not predictions:
+        raise typer.BadParameter("detectors tell no classes: --by-class needs --predictions with category_id")
+    settings = load_settings(detector=detector, threads=threads)
+    given = read_annotations(annotations, photos=photos)
+    if not given.photos:
+        end(given.problems)
+    if predictions:
+        read = read_predictions(predictions, given.photos, annotations, with_classes=by_class)
+        found = evaluate_predictions(read, predictions, is_by_class=by_class)
+    else:
+        looking = load_detector(settings.detector, n_threads=settings.threads, min_confidence=LEAST_CONFIDENCE)
+        own_limit = looking.own_limit if isinstance(looking, NetworkDetector) else 0.0
+        found = evaluate_detector(
+            given.photos,
+            detector=looking,
+            own_limit=own_limit if settings.min_confidence is None else settings.min_confidence,
+            n_threads=settings.threads,
+            max_megapixels=settings.max_megapixels,
+            track=track,
+        )
+    _show_detection(found, out, as_json=as_json, max_megapixels=settings.max_megapixels)
+    end([*given.problems, *found.problems])
+
+
 def _show_evaluation(found: RecognitionEvaluation, folder: Path, *, as_json: bool) -> None:
     """Headline on stdout, page and JSON into the folder."""
     from facings.evaluate.recognition_page import recognition_page
@@ -145,4 +202,31 @@ def _show_few_shot(found: FewShotEvaluation, folder: Path, *, as_json: bool) -> 
     say(
         f"{len(found.gallery)} gallery photos, {len(found.queries)} queries, {len(found.leaks)} leaks, "
         f"{found.run.seconds:.0f} s. Page: {folder / 'few-shot.html'}"
+    )
+
+
+def _show_detection(found: DetectionEvaluation, folder: Path, *, as_json: bool, max_megapixels: float) -> None:
+    """Headline on stdout, page and JSON into the folder."""
+    from facings.evaluate.detection_page import detection_page
+    from facings.terminal import say, table
+
+    metrics, point = found.metrics, found.metrics.working.point
+    facts = json.dumps(found.to_json(), indent=2)
+    write_text(folder / "detection.json", facts)
+    write_text(folder / "detection.html", detection_page(found, max_megapixels=max_megapixels))
+    if as_json:
+        print(facts)
+    else:
+        estimates = {"AP50": metrics.ap50, "AP75": metrics.ap75, "AP@[.50:.95]": metrics.ap}
+        estimates |= {f"recall at {at.precision:.0%} precision": at.recall for at in metrics.at_precision}
+        rows = [
+            (name, f"{estimate.value:.3f}", "{:.3f} to {:.3f}".format(*estimate.interval) if estimate.interval else "")
+            for name, estimate in estimates.items()
+        ]
+        rows += [(f"AR at {ceiling}", f"{recall:.3f}", "") for ceiling, recall in metrics.precisions.recall_at.items()]
+        table(found.run.detector, ("figure", "value", "95 % interval"), rows, right=("value",))
+    say(
+        f"Confidence from {point.confidence:.2f}: {point.n_right} of {metrics.curve.n_true} true boxes found, "
+        f"{point.n_false} false. {len(metrics.photos)} photos, {found.run.seconds:.0f} s. "
+        f"Page: {folder / 'detection.html'}"
     )

@@ -12,5 +12,12 @@ Store = Annotated[
 Model = Annotated[
     str | None, typer.Option("--model", help="Model directory, or 'starter'; else the one that made the gallery.")
 ]
+Detector = Annotated[
+    str | None,
+    typer.Option("--detector", help="'product-detector', 'whole-photo' (a photo is one product), or its directory."),
+]
+RefuseBad = Annotated[
+    bool, typer.Option("--refuse-bad", help="Refuse photos that are blurred, dark, blown out, tilted or too far away.")
+]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Threads of every library.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]

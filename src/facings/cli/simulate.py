@@ -1,13 +1,17 @@
-"""Drawn data: `facings simulate store`."""
+"""Drawn data: `facings simulate store | shelves`."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-app = typer.Typer(help="Draw a store with exactly known contents.", no_args_is_help=True)
+from facings.cli.session import end
+from facings.errors import BadInput
+
+app = typer.Typer(help="Draw data with exactly known contents.", no_args_is_help=True)
 
 
 @app.command("store")
@@ -36,3 +40,61 @@ def simulate_store(
             progress=progress,
         )
     say(f"Store drawn: {out}. Next: facings gallery build {out / 'references'}")
+
+
+@app.command("shelves")
+def simulate_shelves(
+    out: Annotated[Path, typer.Argument(help="An empty or new folder.")],
+    cutouts: Annotated[
+        Path | None,
+        typer.Option(
+            "--cutouts",
+            help="Your products: labelled photos (folder per product, CSV, list; transparent parts are cut away), "
+            "or annotations, where each box is cut out; else drawn packs.",
+        ),
+    ] = None,
+    photos: Annotated[int, typer.Option("--photos", min=1, help="Photos of shelves.")] = 20,
+    facings: Annotated[str, typer.Option("--facings", help="In each photo: 150, or 50-400.")] = "50-400",
+    size: Annotated[str, typer.Option("--size", help="Of each photo, in pixels.")] = "1600x1200",
+    form: Annotated[
+        Literal["coco", "voc", "yolo", "sku110k"], typer.Option("--format", help="Of the annotations.")
+    ] = "coco",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, other shelves.")] = 0,
+) -> None:
+    """Compose photos of dense shelves with the exact box of every facing, to train and measure detectors on."""
+    from facings.simulate.cutouts import drawn_cutouts, read_cutouts
+    from facings.simulate.shelf_dataset import write_shelves
+    from facings.terminal import say, track
+
+    wanted, size_px = _facings(facings), _size(size)
+    given = read_cutouts(cutouts) if cutouts else drawn_cutouts(seed)
+    done = write_shelves(
+        out,
+        given.cutouts,
+        source=str(cutouts) if cutouts else "drawn packs",
+        n_photos=photos,
+        facings=wanted,
+        size_px=size_px,
+        format=form,
+        seed=seed,
+        track=track,
+    )
+    for loss in done.losses:
+        say(loss.message)
+    ignored = f" and {done.n_ignored} to be ignored" if done.n_ignored else ""
+    say(f"{done.n_photos} shelves with {done.n_boxes} boxes{ignored}: {out}.")
+    end([*given.problems, *done.problems])
+
+
+def _facings(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", text)
+    if not found:
+        raise BadInput(f"--facings: got {text!r}, wanted a number or a range such as 50-400.")
+    return int(found[1]), int(found[2] or found[1])
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*(\d{1,6})\s*[x×]\s*(\d{1,6})\s*", text)
+    if not found:
+        raise BadInput(f"--size: got {text!r}, wanted width and height such as 1600x1200.")
+    return int(found[1]), int(found[2])

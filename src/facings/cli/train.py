@@ -1,9 +1,9 @@
-"""Training: `facings train recognizer`."""
+"""Training: `facings train recognizer | detector`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,8 +18,11 @@ app = typer.Typer(help="Teach a network your products (pip install 'facings[trai
 def train_recognizer(
     data: Annotated[Path, typer.Argument(help="Labelled photos: folder per product, CSV, or Grocery Store list.")],
     val: Annotated[
-        Path | None, typer.Option("--val", help="Labelled photos to check with; else a tenth is held out.")
+        Path | None, typer.Option("--val", help="Labelled photos to check with; else some of DATA are held out.")
     ] = None,
+    hold_out: Annotated[
+        float, typer.Option("--hold-out", min=0.01, max=0.5, help="Without --val: this share of each product's photos.")
+    ] = 0.1,
     out: Annotated[Path, typer.Option("--out", help="Run folder; the model lands in its folder 'model'.")] = Path(
         "facings-training"
     ),
@@ -56,6 +59,7 @@ def train_recognizer(
         recipe=QUICK if quick else Recipe(),
         is_scratch=scratch,
         start=STARTER if start == "starter" else start,
+        held_out_frac=hold_out,
         n_threads=load_settings(threads=threads).threads,
         is_resumed=resume,
     )
@@ -70,3 +74,60 @@ def train_recognizer(
         f"Next: facings gallery build DIR --model {done.model}"
     )
     end([*given.problems, *(held_out.problems if held_out else ()), *done.problems])
+
+
+@app.command("detector")
+def train_detector(
+    data: Annotated[Path, typer.Argument(help="Boxes: Pascal VOC, COCO, YOLO or SKU-110K, file or folder.")],
+    also: Annotated[
+        list[Path] | None, typer.Option("--also", help="More of them, such as shelves of 'facings simulate shelves'.")
+    ] = None,
+    val: Annotated[
+        Path | None, typer.Option("--val", help="Boxes to check with; else a tenth of the photos is held out.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Run folder; the model lands in its folder 'model'.")] = Path(
+        "facings-detector"
+    ),
+    start: Annotated[str, typer.Option("--from", help="The trunk: as for 'facings train recognizer'.")] = "starter",
+    kind: Annotated[Literal["fcos", "retinanet"], typer.Option("--kind", help="The network.")] = "fcos",
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="Learn the classes; else each box is a product.")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Times that each photo is seen.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    threads: Threads = None,
+) -> None:
+    """Train a detector on annotated photos; gives a model directory for --detector."""
+    from facings.annotations import read_annotations
+    from facings.settings import load_settings
+    from facings.terminal import say, track
+
+    try:
+        from facings.train.backbones import STARTER
+        from facings.train.detector import DetectorSettings
+        from facings.train.detector import train_detector as train
+        from facings.train.detector_recipe import DetectorRecipe
+    except ImportError as error:
+        raise DependencyMissing(f"Training needs PyTorch ({error}).", "pip install 'facings[train]'") from error
+    given, held_out = [read_annotations(path) for path in (data, *(also or ()))], read_annotations(val) if val else None
+    photos = [photo for source in given for photo in source.photos]
+    refused = [problem for source in (*given, *([held_out] if held_out else ())) for problem in source.problems]
+    if not photos or (held_out and not held_out.photos):
+        end(refused)
+    recipe = DetectorRecipe(kind=kind) if epochs is None else DetectorRecipe(kind=kind, n_epochs=epochs)
+    settings = DetectorSettings(
+        recipe=recipe,
+        start=STARTER if start == "starter" else start,
+        is_by_class=by_class,
+        n_threads=load_settings(threads=threads).threads,
+        is_resumed=resume,
+    )
+    done = train(photos, held_out.photos if held_out else None, out=out, settings=settings, track=track)
+    if done is None:  # the main process speaks for all
+        return
+    say(
+        f"{done.n_boxes} boxes in {done.n_train} photos, {done.seconds:.0f} s; best epoch {done.best_epoch}. "
+        f"On {done.n_val} validation photos: AP50 {done.ap50:.3f}, AP75 {done.ap75:.3f}. "
+        f"Report: {done.model.parent / 'report.html'}. Next: facings detect PHOTO --detector {done.model}"
+    )
+    end([*refused, *done.problems])

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from PIL import Image
 from facings.errors import BadInput
 from facings.simulate.camera import random_camera
 from facings.simulate.fronts import draw_front
+from facings.simulate.output_folder import replaced_folder
 from facings.simulate.packs import MAX_PRODUCTS, Pack, make_packs
 from facings.simulate.planning import plan_shelf
 from facings.simulate.scenes import product_photo
@@ -102,16 +102,10 @@ def write_store(
         BadInput: A number is out of range, or the directory holds files that are not a store made here.
     """
     _check(n_products, n_references, n_queries, n_shelves, n_unknown, seed)
-    target = Path(directory)
-    _refuse_foreign_files(target)
     pool = make_packs(n_products + n_unknown, seed)
     unknown = set(_rng(seed, _UNKNOWN_STREAM).choice(len(pool), n_unknown, replace=False).tolist())
     tick = _Ticker(progress, n_products * (n_references + 1) + n_queries + n_shelves)
-    partial = target.with_name(f".{target.name}.partial")
-    if partial.exists():
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    try:
+    with replaced_folder(Path(directory), own_names=_OWN_NAMES, mark="store.json", made_by=_MARK) as partial:
         _write_catalog(partial, [pack for i, pack in enumerate(pool) if i not in unknown])
         labels = [
             label
@@ -124,12 +118,6 @@ def write_store(
         n_facings = _write_shelves(partial, pool, unknown, n_shelves, seed, tick)
         summary = StoreSummary(n_products, n_references, n_queries, n_shelves, n_unknown, n_facings, seed)
         _write_json(partial / "store.json", {"made_by": _MARK, **asdict(summary)})
-        _refuse_foreign_files(target)  # minutes may have passed
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return summary
 
 
@@ -159,27 +147,6 @@ def _check(n_products: int, n_references: int, n_queries: int, n_shelves: int, n
             raise BadInput(f"{name}: got {value}, wanted {low} or more.")
     if n_products + n_unknown > MAX_PRODUCTS:
         raise BadInput(f"n_products + n_unknown: got {n_products + n_unknown}, wanted at most {MAX_PRODUCTS}.")
-
-
-def _refuse_foreign_files(target: Path) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise BadInput(f"{target}: got a file, wanted a directory to write a store into.")
-    names = {entry.name for entry in target.iterdir()}
-    if names and not (names <= _OWN_NAMES and _is_marked(target / "store.json")):
-        raise BadInput(
-            f"{target}: got a directory with other files, wanted an empty one or a store made here before.",
-            "Choose another directory.",
-        )
-
-
-def _is_marked(path: Path) -> bool:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("made_by") == _MARK
 
 
 def _rng(seed: int, *key: int) -> np.random.Generator:

@@ -81,6 +81,38 @@ def rectangle_corners(x0: float, y0: float, x1: float, y1: float) -> Points:
     return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
 
 
+def rotation(yaw_rad: float, pitch_rad: float, roll_rad: float) -> Points:
+    """A turn about the upright axis, then about the level one, then about the line of sight: float64 (3, 3)."""
+    cy, sy, cp, sp = np.cos(yaw_rad), np.sin(yaw_rad), np.cos(pitch_rad), np.sin(pitch_rad)
+    cr, sr = np.cos(roll_rad), np.sin(roll_rad)
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    turned: Points = about_z @ about_x @ about_y
+    return turned
+
+
+def with_rim(face: Image.Image) -> Image.Image:
+    """An RGBA face in the transparent frame that `warp_face` wants around it."""
+    return ImageOps.expand(face, _RIM_PX, (0, 0, 0, 0))
+
+
+def warp_face(framed: Image.Image, quad: Points, frame_px: tuple[int, int]) -> tuple[Image.Image, tuple[int, int]]:
+    """A face as it looks in a picture, and where it goes.
+
+    Args:
+        framed: RGBA picture of the face, from `with_rim`.
+        quad: float64 (4, 2), where the corners of the face go, clockwise from the top left.
+        frame_px: Width and height of the picture.
+
+    Returns:
+        RGBA patch, smooth at its edges, and the whole-pixel place of its top left corner, both inside the picture.
+    """
+    corner, size = _patch(quad, frame_px)
+    patch = Homography.from_quads(_inside_rim(framed), quad - corner).warp(framed, size, Image.Resampling.BILINEAR)
+    return patch, (int(corner[0]), int(corner[1]))
+
+
 def lay_face(layer: Image.Image, face: Image.Image, quad: Points) -> Points:
     """Paint a face into a picture, smooth at its edges.
 
@@ -92,16 +124,17 @@ def lay_face(layer: Image.Image, face: Image.Image, quad: Points) -> Points:
     Returns:
         float64 (N, 2), points of `layer` whose convex hull is that of the face's opaque part.
     """
-    framed = ImageOps.expand(face, _RIM_PX, (0, 0, 0, 0))
-    source = rectangle_corners(_RIM_PX, _RIM_PX, _RIM_PX + face.width, _RIM_PX + face.height)
-    corner, size = _patch(quad, layer.size)
-    patch = Homography.from_quads(source, quad - corner).warp(framed, size, Image.Resampling.BILINEAR)
-    at = (int(corner[0]), int(corner[1]))
+    framed = with_rim(face)
+    patch, at = warp_face(framed, quad, layer.size)
     if layer.mode == "RGBA":
         layer.alpha_composite(patch, at)
     else:
         layer.paste(patch, at, patch)
-    return Homography.from_quads(source, quad).apply(silhouette_points(np.asarray(framed.getchannel("A"))))
+    return Homography.from_quads(_inside_rim(framed), quad).apply(silhouette_points(np.asarray(framed.getchannel("A"))))
+
+
+def _inside_rim(framed: Image.Image) -> Points:
+    return rectangle_corners(_RIM_PX, _RIM_PX, framed.width - _RIM_PX, framed.height - _RIM_PX)
 
 
 def _patch(quad: Points, frame_px: tuple[int, int]) -> tuple[Points, tuple[int, int]]:

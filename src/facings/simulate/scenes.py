@@ -12,7 +12,7 @@ from facings.errors import BadInput
 from facings.simulate.backdrops import BACKDROPS, draw_backdrop
 from facings.simulate.camera import Camera, photograph, random_camera
 from facings.simulate.fronts import draw_front, draw_side
-from facings.simulate.geometry import Points, bounding_box, lay_face
+from facings.simulate.geometry import Points, bounding_box, lay_face, rotation
 from facings.simulate.packs import Pack
 from facings.types import FloatArray, UInt8Array
 
@@ -72,7 +72,7 @@ def pose_pack(pack: Pack, rng: np.random.Generator, size_px: tuple[int, int]) ->
         raise BadInput(f"size_px: got {size_px}, wanted width and height of 64 to 4096.")
     has_sides = pack.form in ("box", "carton")
     yaw = float(rng.uniform(-0.45, 0.45)) if has_sides else float(rng.uniform(-0.14, 0.14))
-    turn = _rotation(yaw, float(rng.uniform(-0.12, 0.12)), float(rng.normal(0, 0.045)))
+    turn = rotation(yaw, float(rng.uniform(-0.12, 0.12)), float(rng.normal(0, 0.045)))
     quads = [_project(corners, turn, 3.2 * max(pack.size_cm)) for corners in _faces(pack, yaw if has_sides else 0.0)]
     quads = _fit(quads, size_px, rng)
     height = int(np.clip(np.ptp(quads[-1][:, 1]) * 1.1, 48, 2000))
@@ -84,15 +84,6 @@ def pose_pack(pack: Pack, rng: np.random.Generator, size_px: tuple[int, int]) ->
         points.append(lay_face(layer, side, quads[0]))
     points.append(lay_face(layer, front, quads[-1]))
     return layer, bounding_box(np.concatenate(points))
-
-
-def _rotation(yaw: float, pitch: float, roll: float) -> Points:
-    cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    turned: Points = about_z @ about_x @ about_y
-    return turned
 
 
 def _faces(pack: Pack, yaw: float) -> list[Points]:

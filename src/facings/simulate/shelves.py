@@ -17,6 +17,7 @@ from facings.simulate.camera import Camera, photograph, random_camera
 from facings.simulate.canvas import DARK, WHITE, font, mix
 from facings.simulate.fronts import draw_front
 from facings.simulate.geometry import Homography, Points, lay_face, rectangle_corners
+from facings.simulate.ownership import owned_boxes
 from facings.simulate.packs import Pack
 from facings.simulate.planning import ShelfPlan, Slot, row_height_cm, row_width_cm
 from facings.simulate.vocabulary import Color
@@ -312,15 +313,7 @@ def _areas_seen_whole(placed: list[_Placed], view: Homography) -> NDArray[np.flo
 
 def _boxes(owner: NDArray[np.int32], areas: NDArray[np.float64]) -> tuple[FloatArray, FloatArray, list[int]]:
     """Tight boxes of the pixels each facing owns, their visible shares, and which facings are visible enough."""
-    n = len(areas)
-    ys, xs = np.nonzero(owner)
-    numbers = owner[ys, xs] - 1
-    counts = np.bincount(numbers, minlength=n)
-    low, high = np.full((n, 2), max(owner.shape)), np.zeros((n, 2), np.int64)
-    for axis, places in enumerate((xs, ys)):
-        np.minimum.at(low[:, axis], numbers, places)
-        np.maximum.at(high[:, axis], numbers, places + 1)
+    tight, counts = owned_boxes(owner, len(areas))
     visible = np.clip(counts / np.maximum(areas, 1), 0, 1)
     kept = np.flatnonzero(visible >= MIN_VISIBLE_FRAC)
-    boxes = np.concatenate([low[kept], high[kept]], axis=1).astype(np.float32)
-    return boxes, visible[kept].astype(np.float32), kept.tolist()
+    return tight[kept], visible[kept].astype(np.float32), kept.tolist()

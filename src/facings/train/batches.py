@@ -204,7 +204,7 @@ class Batches:
         rng = np.random.default_rng((self._schedule.seed, 1, number))
         pieces = [self._piece(self._cache.photo(row), side, rng) for row in rows.tolist()]
         pixels = torch.from_numpy(np.stack(pieces)).permute(0, 3, 1, 2).to(torch.float32)
-        pixels = (_recolored(pixels, self._augmentation.color_jitter, rng) - self._mean) / self._std
+        pixels = (recolored(pixels, self._augmentation.color_jitter, rng) - self._mean) / self._std
         _erase(pixels, self._augmentation.erase_prob, rng)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         if rng.random() >= self._augmentation.mix_prob:
@@ -254,7 +254,7 @@ def _random_box(
     return left, top, left + side, top + side
 
 
-def _recolored(pixels: Tensor, jitter: float, rng: np.random.Generator) -> Tensor:
+def recolored(pixels: Tensor, jitter: float, rng: np.random.Generator) -> Tensor:
     """float32 (N, 3, S, S), 0 to 255, with saturation, contrast and brightness changed, each photo its own way."""
     factors = rng.uniform(1 - jitter, 1 + jitter, (3, len(pixels), 1, 1, 1)).astype(np.float32)
     saturation, contrast, brightness = torch.from_numpy(factors)

@@ -142,7 +142,7 @@ class _Recognition:
         n_frozen = self._recipe.epochs[number].n_frozen_stages
         self.model.train(self._is_scratch)
         if n_frozen != self._n_frozen:
-            freeze(self.model, n_frozen)
+            freeze(self.model.backbone, n_frozen)
             self._n_frozen = n_frozen
             self._parallel = self._devices.parallel(self._learning)
 

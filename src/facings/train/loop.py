@@ -219,7 +219,7 @@ class Loop(Generic[Batch]):
                 f"Train again with a lower learning rate (now {max(self._top_rates):g}); nothing was written over.",
             )
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         if self._task.model.training:
             self._devices.average_buffers(self._task.model)
@@ -284,3 +284,19 @@ class Loop(Generic[Batch]):
             state.setdefault(int(number), {})[key] = torch.empty_like(like).copy_(value) if value.ndim else value
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
         self._progress = _Progress(**checkpoint.progress)
+
+
+def warmup_cosine(progress: float, warmup_frac: float) -> float:
+    """A straight rise to 1, then half a cosine down to 0 (Loshchilov and Hutter, "SGDR", 2017).
+
+    Args:
+        progress: Steps done over all steps, in [0, 1].
+        warmup_frac: Share of them in which it rises, in [0, 1).
+
+    Examples:
+        >>> [round(warmup_cosine(progress, 0.5), 3) for progress in (0.25, 0.5, 0.75, 1.0)]
+        [0.5, 1.0, 0.5, 0.0]
+    """
+    if progress < warmup_frac:
+        return progress / warmup_frac
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup_frac) / (1 - warmup_frac)))

@@ -100,26 +100,31 @@ def parameter_groups(
         layer_decay: In (0, 1].
         weight_decay: Of the trunk's weights; vectors (biases, normalization) have none.
     """
-    stages = stages_of(model.backbone)
-    gathered: dict[tuple[int, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.backbone.named_parameters():
-        gathered.setdefault((stages[name], parameter.ndim > 1), []).append(parameter)
-    groups: list[dict[str, Any]] = [
-        {"params": parameters, "lr": lr * layer_decay ** (N_STAGES - stage), "weight_decay": weight_decay * is_weight}
-        for (stage, is_weight), parameters in sorted(gathered.items(), key=lambda item: item[0])
-    ]
+    groups = stage_groups(model.backbone, lr=lr, layer_decay=layer_decay, weight_decay=weight_decay)
     return [*groups, {"params": [model.centers, model.log_scale], "lr": head_lr, "weight_decay": 0.0}]
 
 
-def freeze(model: Recognizer, n_frozen_stages: int) -> None:
-    """Let only the stages above the frozen ones, and the head, take gradients.
+def stage_groups(trunk: nn.Module, *, lr: float, layer_decay: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups of a trunk, two a stage; arguments as for `parameter_groups`."""
+    stages = stages_of(trunk)
+    gathered: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for name, parameter in trunk.named_parameters():
+        gathered.setdefault((stages[name], parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": parameters, "lr": lr * layer_decay ** (N_STAGES - stage), "weight_decay": weight_decay * is_weight}
+        for (stage, is_weight), parameters in sorted(gathered.items(), key=lambda item: item[0])
+    ]
+
+
+def freeze(trunk: nn.Module, n_frozen_stages: int) -> None:
+    """Let only the stages above the frozen ones take gradients.
 
     Args:
-        model: Trunk and head; what is frozen loses its gradients, so that an optimizer passes over it.
-        n_frozen_stages: 0 trains everything; 1 freezes the stem and stage 1; 4 leaves only the head.
+        trunk: What is frozen loses its gradients, so that an optimizer passes over it.
+        n_frozen_stages: 0 trains everything; 1 freezes the stem and stage 1; 4 all of the trunk.
     """
-    stages = stages_of(model.backbone)
-    for name, parameter in model.backbone.named_parameters():
+    stages = stages_of(trunk)
+    for name, parameter in trunk.named_parameters():
         parameter.requires_grad_(n_frozen_stages == 0 or stages[name] > n_frozen_stages)
         if not parameter.requires_grad:
             parameter.grad = None

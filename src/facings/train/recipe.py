@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from facings.errors import BadInput
 from facings.model_card import Preparation
 from facings.train.batches import Augmentation
+from facings.train.loop import warmup_cosine
 from facings.train.metric_losses import needs_pairs
 
 
@@ -63,7 +64,7 @@ class Recipe:
         seed: Of every random choice.
     """
 
-    phases: tuple[Phase, ...] = (Phase(12, 192, 1),)
+    phases: tuple[Phase, ...] = (Phase(6, 128, 1), Phase(9, 192, 1))
     batch_size: int = 24
     lr: float = 5e-4
     head_lr: float = 2e-3
@@ -126,19 +127,8 @@ class Recipe:
         return Preparation(self.embed_size_px, self.embed_resize_px, "center-crop", "bicubic", mean, std)
 
     def lr_factor(self, progress: float) -> float:
-        """Share of the highest learning rate.
-
-        Args:
-            progress: Steps done over all steps, in [0, 1].
-
-        Examples:
-            >>> recipe = Recipe(warmup_frac=0.5)
-            >>> [round(recipe.lr_factor(progress), 3) for progress in (0.25, 0.5, 0.75, 1.0)]
-            [0.5, 1.0, 0.5, 0.0]
-        """
-        if progress < self.warmup_frac:
-            return progress / self.warmup_frac
-        return 0.5 * (1 + math.cos(math.pi * (progress - self.warmup_frac) / (1 - self.warmup_frac)))
+        """Share of the highest learning rate at a share of all steps, see `warmup_cosine`."""
+        return warmup_cosine(progress, self.warmup_frac)
 
 
 # No gradients, two looks at each photo and a linear map: most of the accuracy for a small part of the time.

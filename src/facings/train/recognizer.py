@@ -30,7 +30,7 @@ from facings.train.assess import Assessment, assess
 from facings.train.backbones import STARTER, Trunk, load_trunk
 from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
 from facings.train.closed_form import finish
-from facings.train.dataset import TrainingSet, build_training_set
+from facings.train.dataset import HELD_OUT_FRAC, TrainingSet, build_training_set
 from facings.train.devices import Devices
 from facings.train.export import export_embedder
 from facings.train.fit import Fit, FitResult, Watch
@@ -60,6 +60,7 @@ class TrainSettings:
             either with `@FILE.safetensors`.
         is_scratch: Start from random weights of that architecture, to see what transfer is worth.
         name: Of the model, on its card.
+        held_out_frac: Share of each product's photos to check with where no validation photos are given, (0, 0.5].
         cache_root: Folder for decoded photos, shared by runs; None puts it into the run folder.
         n_threads: Threads that compute, of each process.
         is_resumed: Go on with the run that is in the folder.
@@ -69,6 +70,7 @@ class TrainSettings:
     start: Path | str = STARTER
     is_scratch: bool = False
     name: str = "product-recognizer"
+    held_out_frac: float = HELD_OUT_FRAC
     cache_root: Path | None = None
     n_threads: int = 2
     is_resumed: bool = False
@@ -120,7 +122,7 @@ def train_recognizer(
 
     Args:
         train_photos: To learn from.
-        val_photos: To choose the best epoch with; None holds out a tenth of the training photos.
+        val_photos: To choose the best epoch with; None holds out some of the training photos.
         out: Run folder; must not hold a run already, unless that is to be resumed.
         settings: None for the defaults.
         watch: Called after each epoch, see `Fit.run`; in the main process.
@@ -148,6 +150,7 @@ def train_recognizer(
             cache_root=settings.cache_root or out / CACHE_FOLDER,
             shorter_side_px=round(max([*recipe.sizes_px, recipe.embed_size_px]) * _SPARE_FRAC),
             seed=recipe.seed,
+            held_out_frac=settings.held_out_frac,
             track=track,
         )
     identity = _identity(recipe, trunk, data)

@@ -18,9 +18,10 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 safetensors_torch = pytest.importorskip("safetensors.torch", reason="needs the train extra")
 
-from facings.train import export  # noqa: E402
+from facings.train import export, model_directory  # noqa: E402
 from facings.train.backbones import load_trunk  # noqa: E402
-from facings.train.export import export_embedder, safetensors_spans  # noqa: E402
+from facings.train.export import export_embedder  # noqa: E402
+from facings.train.model_directory import safetensors_spans  # noqa: E402
 from facings.train.resnet import ResNet, ResNetLayout  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -295,10 +296,10 @@ def test_half_export_repeats_and_leaves_the_backbone_alone(half_model: Path, tmp
 def test_tensor_that_half_precision_cannot_hold_stays_float32(values: list[float], dtype: Any) -> None:
     layer = torch.nn.Linear(2, 1)
     layer.weight.data = torch.tensor([values])
-    stored = export._stored(layer, is_half=True)
+    stored = model_directory._stored(layer, is_half=True)
     assert stored["weight"].dtype == dtype
     assert stored["bias"].dtype == torch.float32
-    assert export._stored(layer, is_half=False)["weight"].dtype == torch.float32
+    assert model_directory._stored(layer, is_half=False)["weight"].dtype == torch.float32
 
 
 def test_model_with_one_layer_beyond_half_precision_is_exact_there(tmp_path: Path, images: Any) -> None:

@@ -49,8 +49,8 @@ def test_frozen_stages_take_no_gradients_and_lose_those_they_have(n_frozen: int,
     model = recognizer()
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    freeze(model, 3)
-    freeze(model, n_frozen)
+    freeze(model.backbone, 3)
+    freeze(model.backbone, n_frozen)
     for name, parameter in model.backbone.named_parameters():
         stage = int(name[5]) if name.startswith("layer") else 0
         assert parameter.requires_grad == (stage in trained), name
@@ -62,7 +62,7 @@ def test_trunk_without_named_stages_is_trained_as_one() -> None:
     model = Recognizer(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 4)), 2, 4)
     groups = parameter_groups(model, lr=1.0, head_lr=1.0, layer_decay=0.5, weight_decay=0.0)
     assert sum(len(group["params"]) for group in groups) == 4
-    freeze(model, 3)
+    freeze(model.backbone, 3)
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 

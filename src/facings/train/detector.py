@@ -1,0 +1,310 @@
+"""From annotated photos to a model directory: the whole training of a detector.
+
+A run folder holds `settings.json`, `metrics.jsonl` (one line an epoch), `checkpoint.safetensors`, `report.html` and
+`report.json` (how good the detector is on the validation photos, as it runs where it is used), `summary.json` and
+`model/`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facings.annotations import AnnotatedPhoto
+from facings.detect import NetworkDetector
+from facings.errors import BadInput, Problem
+from facings.evaluate.coco_matching import CocoMatching
+from facings.evaluate.detection_page import detection_page
+from facings.evaluate.detection_run import DetectionEvaluation, evaluate_detector
+from facings.evaluate.machine import code_commit, cpu_model, library_versions
+from facings.evaluate.precision_recall import curve_of, rank
+from facings.images import MAX_MEGAPIXELS
+from facings.model_card import DetectorCard
+from facings.progress import Track, untracked
+from facings.train.backbones import STARTER, Trunk, load_trunk
+from facings.train.batches import Schedule
+from facings.train.canvases import Canvases
+from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
+from facings.train.detector_export import export_detector
+from facings.train.detector_fit import detected, fit_detector, leading_rows
+from facings.train.detector_network import DetectorNetwork
+from facings.train.detector_recipe import DetectorRecipe
+from facings.train.detector_set import DetectionSet, build_detection_set
+from facings.train.devices import Devices
+from facings.train.fold import fold_norms
+from facings.train.fpn import STRIDES
+from facings.train.loop import Epoch
+from facings.train.resnet import ResNet
+from facings.train.torch_box_network import TorchBoxNetwork
+
+MODEL_FOLDER, CACHE_FOLDER = "model", "photos"
+REPORT_PAGE, REPORT_FILE, SETTINGS_FILE, SUMMARY_FILE = "report.html", "report.json", "settings.json", "summary.json"
+
+_IOU = 0.5
+_LOOKED_AT = 0.05  # confidence down to which the report's curves go
+_N_SIZED = 30  # batches that tell how large the products are that training shows
+_ORDINARY = (5, 95)  # percentiles
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What a training is asked to do.
+
+    Args:
+        recipe: How it learns.
+        start: The trunk, as for a recognizer: a model directory, `torchvision:NAME`, `timm:NAME`, with `@FILE`.
+        is_by_class: Learn the annotations' classes; else each box is a product.
+        name: Of the model, on its card.
+        cache_root: Folder for decoded photos, shared by runs; None puts it into the run folder.
+        n_threads: Threads that compute.
+        is_resumed: Go on with the run that is in the folder.
+    """
+
+    recipe: DetectorRecipe = field(default_factory=DetectorRecipe)
+    start: Path | str = STARTER
+    is_by_class: bool = False
+    name: str = "product-detector"
+    cache_root: Path | None = None
+    n_threads: int = 2
+    is_resumed: bool = False
+
+
+@dataclass(frozen=True)
+class DetectorSummary:
+    """What came out.
+
+    Args:
+        model: The model directory.
+        epochs: Figures of each epoch.
+        best_epoch: Whose weights were kept, 1 for the first.
+        ap50: On the validation photos, as the detector runs where it is used.
+        ap75: The same.
+        min_confidence: The limit on its card: the one of the highest F1 on the validation photos.
+        n_train: Photos learned from.
+        n_boxes: Boxes in them.
+        n_val: Photos checked with.
+        seconds: Wall time of everything.
+        export_difference: Largest difference of ONNX Runtime from torch.
+        problems: Photos that were left out.
+    """
+
+    model: Path
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    ap50: float
+    ap75: float
+    min_confidence: float
+    n_train: int
+    n_boxes: int
+    n_val: int
+    seconds: float
+    export_difference: float
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as it stands in `summary.json`."""
+        return {**asdict(self), "kind": "detector training", "model": self.model.name}
+
+
+def train_detector(
+    train_photos: Sequence[AnnotatedPhoto],
+    val_photos: Sequence[AnnotatedPhoto] | None = None,
+    *,
+    out: Path,
+    settings: DetectorSettings | None = None,
+    track: Track = untracked,
+) -> DetectorSummary | None:
+    """Train, check, export.
+
+    Args:
+        train_photos: To learn from.
+        val_photos: To choose the best epoch with; None holds out a tenth of the training photos.
+        out: Run folder; must not hold a run already, unless that is to be resumed.
+        settings: None for the defaults.
+        track: Shows progress.
+
+    Returns:
+        What came out; None in all processes but the main one.
+
+    Raises:
+        BadInput: The photos cannot be trained on, the folder is taken, or the loss is no number.
+        ModelNotFound: The start, or the checkpoint to resume, is missing or damaged.
+        ModelMismatch: The start is of an unknown architecture, or the checkpoint of another training.
+        StoreFailed: The disk is full or cannot be written.
+    """
+    settings = settings or DetectorSettings()
+    recipe, started = settings.recipe, time.perf_counter()
+    if (out / MODEL_FOLDER).exists() or ((out / CHECKPOINT_FILE).exists() and not settings.is_resumed):
+        raise BadInput(f"{out}: holds a run already.", "Resume it, or train into another folder.")
+    devices = Devices()
+    torch.set_num_threads(settings.n_threads)
+    track = track if devices.is_main else untracked
+    with devices.main_first():
+        trunk = load_trunk(settings.start, seed=recipe.seed)
+        data = build_detection_set(
+            train_photos,
+            val_photos,
+            cache_root=settings.cache_root or out / CACHE_FOLDER,
+            seed=recipe.seed,
+            is_by_class=settings.is_by_class,
+            track=track,
+        )
+    object_px = _object_px(data, recipe)
+    identity = _identity(recipe, trunk, data)
+    if devices.is_main and not settings.is_resumed:
+        facts = {"machine": cpu_model(), "versions": library_versions(), "commit": code_commit()}
+        _write_json(out / SETTINGS_FILE, {**identity, **facts})
+    network = _network(trunk, data, recipe)
+    epochs, best_epoch = fit_detector(
+        network,
+        data,
+        recipe,
+        out,
+        identity,
+        mean=trunk.mean,
+        std=trunk.std,
+        is_resumed=settings.is_resumed,
+        devices=devices,
+        track=track,
+    )
+    if not devices.is_main:
+        return None
+    card = _card(settings, trunk, data, network, object_px)
+    difference = export_detector(network, card, out / MODEL_FOLDER, is_half=True)
+    evaluation = _evaluation(network, card, data, val_photos, train_photos, track)
+    _write_report(out, evaluation, epochs)
+    summary = DetectorSummary(
+        model=out / MODEL_FOLDER,
+        epochs=tuple(epochs),
+        best_epoch=best_epoch,
+        ap50=evaluation.metrics.ap50.value,
+        ap75=evaluation.metrics.ap75.value,
+        min_confidence=card.min_confidence,
+        n_train=len(data.train_rows),
+        n_boxes=data.n_boxes,
+        n_val=len(data.val_rows),
+        seconds=time.perf_counter() - started,
+        export_difference=difference,
+        problems=data.problems,
+    )
+    _write_json(out / SUMMARY_FILE, summary.to_json())
+    return summary
+
+
+def _network(trunk: Trunk, data: DetectionSet, recipe: DetectorRecipe) -> DetectorNetwork:
+    if isinstance(trunk.backbone, ResNet):
+        fold_norms(trunk.backbone)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return DetectorNetwork(recipe.kind, trunk.backbone, len(data.labels), recipe.n_channels)
+
+
+def _identity(recipe: DetectorRecipe, trunk: Trunk, data: DetectionSet) -> dict[str, Any]:
+    """What a checkpoint must agree with."""
+    return {
+        "recipe": asdict(recipe),
+        "start": trunk.source,
+        "architecture": trunk.architecture,
+        "labels": list(data.labels),
+        "data_fingerprint": data.fingerprint,
+        "n_train": len(data.train_rows),
+        "n_val": len(data.val_rows),
+    }
+
+
+def _card(
+    settings: DetectorSettings,
+    trunk: Trunk,
+    data: DetectionSet,
+    network: DetectorNetwork,
+    object_px: tuple[float, float],
+) -> DetectorCard:
+    """Its limit is the one of the highest F1 on the validation photos; its sizes are those that training showed."""
+    recipe = settings.recipe
+    found = detected(network, data, data.val_rows, recipe, mean=trunk.mean, std=trunk.std)
+    best = curve_of(rank(found, CocoMatching(found, by_class=len(data.labels) > 1).matches(_IOU))).best()
+    return DetectorCard(
+        name=settings.name,
+        architecture=f"{recipe.kind}, pyramid of {recipe.n_channels} channels on {trunk.architecture}",
+        labels=data.labels,
+        stride_px=STRIDES[-1],
+        working_px=recipe.canvas_px,
+        object_px=object_px,
+        min_confidence=math.floor(best.confidence * 1000) / 1000 if best else _LOOKED_AT,
+        nms_iou=recipe.nms_iou,
+        mean=trunk.mean,
+        std=trunk.std,
+        license=trunk.license,
+        source=f"Trained from: {trunk.source}",
+        training_data=f"{trunk.training_data}; then {data.n_boxes:,} boxes in {len(data.train_rows):,} photos",
+        data_fingerprint=data.fingerprint,
+    )
+
+
+def _object_px(data: DetectionSet, recipe: DetectorRecipe) -> tuple[float, float]:
+    """Ordinary shorter sides, in pixels, of boxes in the squares that are learned from, from and to.
+
+    Raises:
+        BadInput: No box is large enough to be learned.
+    """
+    leaders = leading_rows(data, recipe.canvas_px)
+    has_box = np.array([data.truths[row].object_px is not None for row in leaders])
+    schedule = Schedule(leaders[has_box], recipe.batch_size, (recipe.canvas_px,), recipe.seed)
+    canvases = Canvases(
+        data,
+        schedule,
+        mosaic_prob=recipe.mosaic_prob,
+        color_jitter=0.0,
+        is_mirrored=False,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+    )
+    sides: list[float] = []
+    for _, batch in zip(range(_N_SIZED), canvases.from_step(0), strict=False):
+        boxes = torch.cat([target["boxes"] for target in batch.targets])
+        sides += (boxes[:, 2:] - boxes[:, :2]).amin(1).tolist()
+    if not sides:
+        raise BadInput(
+            f"Detector: got {data.n_boxes} boxes, all too small to learn; wanted some of ten pixels or more."
+        )
+    small_px, large_px = np.percentile(sides, _ORDINARY).round(1).tolist()
+    return small_px, large_px
+
+
+def _evaluation(
+    network: DetectorNetwork,
+    card: DetectorCard,
+    data: DetectionSet,
+    val_photos: Sequence[AnnotatedPhoto] | None,
+    train_photos: Sequence[AnnotatedPhoto],
+    track: Track,
+) -> DetectionEvaluation:
+    """The validation photos as the detector sees them where it is used."""
+    given = {str(photo.path): photo for photo in (*train_photos, *(val_photos or ()))}
+    checked = [given[path] for path in dict.fromkeys(str(data.cache.photos[row].path) for row in data.val_rows)]
+    detector = NetworkDetector(TorchBoxNetwork(network, card), min_confidence=_LOOKED_AT)
+    return evaluate_detector(
+        checked,
+        detector=detector,
+        own_limit=card.min_confidence,
+        n_threads=torch.get_num_threads(),
+        max_megapixels=MAX_MEGAPIXELS,
+        track=track,
+    )
+
+
+def _write_report(out: Path, evaluation: DetectionEvaluation, epochs: list[Epoch]) -> None:
+    replace_file(out / REPORT_PAGE, detection_page(evaluation, max_megapixels=MAX_MEGAPIXELS).encode())
+    _write_json(out / REPORT_FILE, {**evaluation.to_json(), "epochs": epochs})
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    replace_file(path, json.dumps(content, indent=1, default=str).encode())

@@ -1,0 +1,135 @@
+"""Settings → working parts: which detector a name means, and detection without any store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from conftest import save_photo
+from facings import compose
+from facings.annotations import BoxFile
+from facings.compose import BUNDLED_DETECTOR, BUNDLED_MODEL, Workspace, load_detector, open_workspace
+from facings.detect import GivenBoxes, WholePhoto
+from facings.errors import BadInput, FacingsError, ModelNotFound
+from facings.model_card import DetectorCard
+
+HERE = Path(compose.__file__).parent / "weights"
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of whoever runs the tests."""
+    monkeypatch.delenv("FACINGS_DETECTOR", raising=False)
+    monkeypatch.setenv("FACINGS_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+def nowhere(tmp_path: Path, **flags: object) -> Workspace:
+    """A workspace whose store does not exist."""
+    return open_workspace(str(tmp_path / "nowhere"), **flags)
+
+
+def test_whole_photo_is_a_detector_by_its_name() -> None:
+    assert isinstance(load_detector("whole-photo", n_threads=1), WholePhoto)
+
+
+@pytest.mark.parametrize("name", ["no-such-detector", "./whole-photo"])
+def test_an_unknown_detector_is_an_error_that_names_the_ways(name: str) -> None:
+    with pytest.raises(ModelNotFound) as caught:
+        load_detector(name, n_threads=1)
+    for words in (name, "detector's directory", BUNDLED_DETECTOR, "whole-photo"):
+        assert words in str(caught.value)
+
+
+def test_a_directory_without_a_detector_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match=str(tmp_path)):
+        load_detector(str(tmp_path), n_threads=1)
+
+
+def test_a_model_that_embeds_is_no_detector() -> None:
+    with pytest.raises(FacingsError, match="embedder"):
+        load_detector(str(HERE / BUNDLED_MODEL), n_threads=1)
+
+
+class Network:
+    """Stands for a detector's network: remembers what it was opened with."""
+
+    opened: ClassVar[list[tuple[Path, int]]] = []
+    network_id = "0123"
+    card = DetectorCard(
+        "tiny", "none", ("product",), 32, 320, (20.0, 200.0), 0.5, 0.5, (0.0,) * 3, (1.0,) * 3, "Apache-2.0", "tests",
+        "none", "",
+    )  # fmt: skip
+
+    def __init__(self, directory: Path, *, n_threads: int) -> None:
+        self.opened.append((directory, n_threads))
+
+
+def test_a_directory_and_the_bundled_names_give_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "OnnxBoxNetwork", Network)
+    monkeypatch.setattr(compose, "_WEIGHTS", tmp_path / "weights")
+    bundled, own = tmp_path / "weights" / BUNDLED_DETECTOR, tmp_path / "own"
+    for directory in (bundled, own):
+        directory.mkdir(parents=True)
+    names = {load_detector(name, n_threads=2).name for name in (str(own), BUNDLED_DETECTOR, "auto")}
+    assert names == {"tiny@0123"}
+    assert Network.opened == [(own, 2), (bundled, 2), (bundled, 2)]
+    with pytest.raises(BadInput, match="min_confidence"):
+        load_detector(str(own), n_threads=1, min_confidence=1.5)
+
+
+def test_auto_is_the_bundled_detector_where_it_ships_else_the_whole_photo() -> None:
+    is_whole = isinstance(load_detector("auto", n_threads=1), WholePhoto)
+    assert is_whole == (not (HERE / BUNDLED_DETECTOR).is_dir())
+
+
+def test_settings_and_flags_choose_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int, float | None]] = []
+
+    def note(name: str, *, n_threads: int, min_confidence: float | None) -> WholePhoto:
+        asked.append((name, n_threads, min_confidence))
+        return WholePhoto()
+
+    monkeypatch.setattr(compose, "load_detector", note)
+    workspace = nowhere(tmp_path, detector="mine", min_confidence=0.25)
+    assert workspace.detector is workspace.detector
+    assert nowhere(tmp_path).detector
+    assert asked == [("mine", 1, 0.25), ("auto", 1, None)]
+
+
+def test_detecting_needs_no_store(tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "photos" / "a.jpg", 1)
+    (tmp_path / "photos" / "text.jpg").write_text("no photo")
+    good, bad = nowhere(tmp_path, detector="whole-photo").detect([tmp_path / "photos"])
+    assert (good.photo, good.detections.xyxy.tolist()) == (str(photo), [[0, 0, 64, 48]])
+    assert bad.error is not None
+    assert bad.error.code == "bad_image"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_detecting_nothing_at_all_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match=r"empty: no photo was found"):
+        nowhere(tmp_path).detect([tmp_path / "empty"])
+
+
+def test_given_boxes_win_over_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[object] = []
+
+    class Stop(Exception):
+        pass
+
+    def stop(_self: Workspace, *, detector: object, **_others: object) -> None:
+        chosen.append(detector)
+        raise Stop
+
+    monkeypatch.setattr(Workspace, "pipeline", stop)
+    photo = save_photo(tmp_path / "a.jpg", 1)
+    workspace = nowhere(tmp_path, detector="no-such-detector")
+    for boxes in (BoxFile({}, ()), None):
+        with pytest.raises(Stop):
+            workspace.recognize([photo], boxes=boxes)
+    assert isinstance(chosen[0], GivenBoxes)
+    assert chosen[1] is None
