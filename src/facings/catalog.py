@@ -15,8 +15,9 @@ from facings.csv_table import read_table
 from facings.errors import BadInput, Problem
 from facings.gtin import parse_gtin, to_gtin14
 
-COLUMNS = ("sku", "gtin", "name", "brand", "category", "size", "price", "currency")
+COLUMNS = ("sku", "gtin", "name", "brand", "category", "size", "price", "currency", "depth", "reorder_point")
 MAX_SKU_LENGTH = 128
+MAX_UNITS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Product:
         size: As printed ("0.33 l").
         price: In units of `currency`, or None.
         currency: ISO 4217 code, "" when not said.
+        depth: How many units stand behind one another at a facing of a full shelf, the front one included, or None.
+        reorder_point: With so many units or fewer in a shop, it is time to order; or None.
     """
 
     sku: str
@@ -42,6 +45,8 @@ class Product:
     size: str = ""
     price: Decimal | None = None
     currency: str = ""
+    depth: int | None = None
+    reorder_point: int | None = None
 
     def __post_init__(self) -> None:
         if not self.sku.strip() or self.sku != self.sku.strip() or not self.sku.isprintable():
@@ -56,6 +61,10 @@ class Product:
             raise BadInput(f"Product {self.sku!r}: got text with zero bytes or broken characters, wanted Unicode.")
         if self.currency and not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()):
             raise BadInput(f"Currency {self.currency!r}: wanted a three-letter ISO 4217 code such as EUR.")
+        if self.depth is not None and not 1 <= self.depth <= MAX_UNITS:
+            raise BadInput(f"Depth {self.depth}: wanted 1 to {MAX_UNITS} units.")
+        if self.reorder_point is not None and not 0 <= self.reorder_point <= MAX_UNITS:
+            raise BadInput(f"Reorder point {self.reorder_point}: wanted 0 to {MAX_UNITS} units.")
 
 
 class CatalogStore(Protocol):
@@ -153,7 +162,8 @@ def export_catalog(store: CatalogStore) -> str:
     writer.writerow(COLUMNS)
     for p in store.products().values():
         price = "" if p.price is None else str(p.price)
-        fields = [p.sku, p.gtin or "", p.name, p.brand, p.category, p.size, price, p.currency]
+        units = ["" if n is None else str(n) for n in (p.depth, p.reorder_point)]
+        fields = [p.sku, p.gtin or "", p.name, p.brand, p.category, p.size, price, p.currency, *units]
         (quoted if "\r" in "".join(fields) else writer).writerow(fields)
     return out.getvalue()
 
@@ -164,6 +174,7 @@ def _product(fields: Mapping[str, str], known: Mapping[str, Product]) -> Product
         values["gtin"] = parse_gtin(fields["gtin"]) if fields["gtin"] else None
     if "price" in fields:
         values["price"] = _price(fields["price"])
+    values |= {name: _units(name, fields[name]) for name in ("depth", "reorder_point") if name in fields}
     before = known.get(fields["sku"])
     return replace(before, **values) if before else Product(**values)  # type: ignore[arg-type]
 
@@ -179,6 +190,14 @@ def _price(text: str) -> Decimal | None:
         return Decimal(text)
     except InvalidOperation as error:
         raise BadInput(f"Price {text!r}: wanted a number with a point, such as 2.49.") from error
+
+
+def _units(name: str, text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal()):
+        raise BadInput(f"{name} {text!r}: wanted a whole number of units.")
+    return int(text)
 
 
 def _refuse_doubles(product: Product, good: Mapping[str, Product], sku_of_gtin: Mapping[str, str]) -> None:

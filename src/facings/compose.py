@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import cached_property
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from facings import report as report_step
+from facings.adapters.index_files import FileIndex, IndexKind
 from facings.adapters.onnx_detector import OnnxBoxNetwork
 from facings.adapters.onnx_models import OnnxEmbedder
 from facings.adapters.sql_store import SqlStore, init_store, open_store
 from facings.annotations import BoxFile
-from facings.catalog import CatalogImport, export_catalog, import_catalog
+from facings.apps import inventory, inventory_report, ledger_file
+from facings.apps.inventory import StockLine
+from facings.apps.inventory_report import InventoryReport
+from facings.apps.ledger import Event, Kind, LedgerVerification, correct, undo, verify_ledger
+from facings.apps.ledger_file import LedgerImport
+from facings.apps.places import Site, check_place, site_of
+from facings.apps.scan import ScanDone, record_scans
+from facings.apps.webhooks import Delivery, send_alerts
+from facings.catalog import CatalogImport, Names, export_catalog, import_catalog
 from facings.decide import Limits
 from facings.detect import Detector, GivenBoxes, NetworkDetector, WholePhoto
 from facings.enroll import Enrollment, enroll
 from facings.errors import BadInput, ModelNotFound
 from facings.gallery import Gallery, remove
 from facings.images import decode, find_photos
+from facings.kept_index import KeptIndex
 from facings.manifest import LabelledPhoto
+from facings.match import ExactIndex
 from facings.pipeline import Finder, Pipeline
 from facings.progress import Track, untracked
 from facings.report import Report
@@ -31,7 +43,8 @@ from facings.settings import Settings, load_settings
 from facings.types import Image, PhotoDetections, PhotoResult, Reading
 from facings.verify import Verification, verify
 
-BUNDLED_MODEL = "starter"
+BUNDLED_MODEL = "product-embedder"
+STARTER_MODEL = "starter"  # what it was trained from; also in the package
 BUNDLED_DETECTOR = "product-detector"
 _WEIGHTS = files("facings") / "weights"
 
@@ -63,7 +76,7 @@ class Workspace:
         given = self.settings.model
         if not given:
             return next(iter(self.store.spaces().values()), BUNDLED_MODEL)
-        return given if given == BUNDLED_MODEL else str(Path(given).resolve())
+        return given if given in (BUNDLED_MODEL, STARTER_MODEL) else str(Path(given).resolve())
 
     @cached_property
     def embedder(self) -> OnnxEmbedder:
@@ -77,7 +90,17 @@ class Workspace:
     @cached_property
     def gallery(self) -> Gallery:
         """The gallery of this store in the space of this model; read at its first `refresh`."""
-        return Gallery(self.store, self.embedder)
+        return Gallery(self.store, self.embedder, self._open_index)
+
+    def _open_index(self, space_id: str, dim: int) -> KeptIndex:
+        """The index that the settings name. Files lie in the store's directory; with a URL, beside the photos."""
+        s = self.settings
+        if s.index == "pgvector":
+            from facings.adapters.pgvector_index import PgVectorIndex
+
+            return PgVectorIndex(self.store.engine, space_id, dim)
+        folder = Path(s.store) if s.photos is None else s.photos
+        return FileIndex(folder / "index", _index_kind(s.index, s.threads), space_id, dim)
 
     @cached_property
     def detector(self) -> Detector:
@@ -202,6 +225,137 @@ class Workspace:
         products = self.store.products()
         return report_step.to_html(self.report(), products, self._kept_photo, datetime.now(UTC), track=track)
 
+    @property
+    def default_site(self) -> Site:
+        """Zone and currency of sites that were never set."""
+        return Site("default", self.settings.zone, self.settings.currency)
+
+    def _sites(self) -> dict[str, Site]:
+        """The shops that were set, by name, and those that have stock."""
+        ledger = self.store.ledger
+        return {name: replace(self.default_site, name=name) for name in ledger.site_names()} | ledger.sites()
+
+    def import_ledger(
+        self, path: Path, *, kind: Kind | None = None, place: str = "", is_strict: bool = False
+    ) -> LedgerImport:
+        """Receipts, sales, counts from a CSV file; see `ledger_file.import_ledger`."""
+        return ledger_file.import_ledger(
+            self.store.ledger,
+            path,
+            self.store.products(),
+            kind=kind,
+            place=place,
+            default_site=self.default_site,
+            is_strict=is_strict,
+        )
+
+    def scan(
+        self,
+        photos: Iterable[Path],
+        *,
+        place: str,
+        depth: int | None = None,
+        boxes: BoxFile | None = None,
+        track: Track = untracked,
+    ) -> tuple[list[PhotoResult], ScanDone]:
+        """Photos of one place recognized, put on record and counted; see `scan.record_scans`.
+
+        Args:
+            photos: Files, and folders of files.
+            place: What they show.
+            depth: Units behind one another; None for what the catalog says.
+            boxes: Where the products are; without it the detector of the settings finds them.
+            track: Shows progress.
+
+        Raises:
+            FacingsError: As `recognize`; a photo that fails gives a result that says why, and is not counted.
+        """
+        results = list(self.recognize(photos, boxes=boxes, place=check_place(place), track=track))
+        ledger, window = self.store.ledger, timedelta(seconds=self.settings.scan_window_s)
+        read = [result.photo_id for result in results if not result.error]
+        seen = ledger.sightings(place)
+        return results, record_scans(ledger, place, seen, read, self.store.products(), window=window, depth=depth)
+
+    def stock(self, *, place: str = "", sku: str = "", now: datetime | None = None) -> tuple[StockLine, ...]:
+        """What is on hand by site and product; see `inventory.stock_lines`.
+
+        Args:
+            place: Only sites that this place lies in; "" for all.
+            sku: Only this product: SKU, GTIN or unique name; "" for all.
+            now: The time that average sales reach back from; None for now.
+        """
+        ledger, products, days = self.store.ledger, self.store.products(), self.settings.sales_days
+        moment = now or datetime.now(UTC)
+        site = site_of(check_place(place)) if place else ""
+        only = Names(products).sku(sku) if sku else ""
+        return inventory.stock_lines(
+            ledger.balances(place=site, sku=only),
+            products,
+            self._sites(),
+            site_changes=ledger.site_changes_since_counts(site=site, sku=only),
+            sold=ledger.units_sold(moment - timedelta(days=days), site=site, sku=only),
+            now=moment,
+            sales_days=days,
+        )
+
+    def events(self, *, place: str = "", sku: str = "") -> Iterator[Event]:
+        """The events of the ledger in order of their times, at a place and inside it, of one product or all."""
+        where = check_place(place) if place else ""
+        return self.store.ledger.events(place=where, sku=Names(self.store.products()).sku(sku) if sku else "")
+
+    def inventory_report(self, *, now: datetime | None = None) -> InventoryReport:
+        """What is on hand everywhere, and what to do first; see `inventory.alerts`.
+
+        Args:
+            now: The time of asking; None for now.
+        """
+        s, moment = self.settings, now or datetime.now(UTC)
+        lines = self.stock(now=moment)
+        since = moment - timedelta(days=s.sales_days)
+        counts = self.store.ledger.events(kinds=["counted"], since=since, is_live=True)
+        return InventoryReport(
+            lines=lines,
+            alerts=inventory.alerts(lines, lead_time_days=s.lead_time_days, now=moment),
+            problems=inventory.early_sales(lines),
+            conflicts=inventory.conflicts(counts, timedelta(seconds=s.scan_window_s)),
+            made_at=moment,
+        )
+
+    def inventory_html(self, report: InventoryReport) -> str:
+        """The inventory report as one self-contained page."""
+
+        def events_of(line: StockLine) -> list[Event]:
+            return list(self.store.ledger.events(place=line.site, sku=line.sku, is_live=True))
+
+        return inventory_report.to_html(report, events_of)
+
+    def notify(self) -> Delivery:
+        """Alerts of now sent to the webhook of the settings; see `webhooks.send_alerts`."""
+        s = self.settings
+        return send_alerts(s.webhook_url, s.webhook_secret, self.inventory_report().alerts)
+
+    def verify_ledger(self, *, is_rebuilding: bool = False) -> LedgerVerification:
+        """Every balance folded again from its events and compared; see `ledger.verify_ledger`."""
+        found = verify_ledger(self.store.ledger)
+        if is_rebuilding and found.problems:
+            self.store.ledger.rebuild()
+        return found
+
+    def adjust(self, label: str, place: str, quantity: int, *, author: str, note: str = "") -> Event:
+        """A person's count of one product; see `ledger.correct`.
+
+        Raises:
+            BadInput: Neither catalog nor ledger knows the product.
+        """
+        sku = Names(self.store.products()).sku(label)
+        if sku not in self.store.products() and not self.store.ledger.balances(sku=sku):
+            raise BadInput(f"SKU {label!r}: neither the catalog nor the ledger knows it.", "Import the catalog first.")
+        return correct(self.store.ledger, sku, check_place(place), quantity, author=author, note=note)
+
+    def undo(self, event_id: int, *, author: str, note: str = "") -> Event:
+        """Take an event of the ledger out of the fold; see `ledger.undo`."""
+        return undo(self.store.ledger, event_id, author=author, note=note)
+
     def _kept_photo(self, reading: Reading) -> Image:
         data = self.store.get_photo(reading.photo_id)
         return decode(data, source=reading.photo, max_megapixels=self.settings.max_megapixels)
@@ -236,7 +390,8 @@ def load_model(model: str = BUNDLED_MODEL, *, n_threads: int = 1) -> OnnxEmbedde
         ModelNotFound: Neither a bundled name nor a model directory.
     """
     threadpool_limits(n_threads)
-    with _directory(model, BUNDLED_MODEL, f"Give a model directory, or {BUNDLED_MODEL!r}.") as directory:
+    ways = f"Give a model directory, {BUNDLED_MODEL!r} or {STARTER_MODEL!r} (bundled)."
+    with _directory(model, (BUNDLED_MODEL, STARTER_MODEL), ways) as directory:
         return OnnxEmbedder(directory, n_threads=n_threads)
 
 
@@ -260,15 +415,24 @@ def load_detector(name_or_directory: str, *, n_threads: int, min_confidence: flo
         return WholePhoto()
     threadpool_limits(n_threads)
     ways = f"Give a detector's directory, {BUNDLED_DETECTOR!r} (bundled), or {WholePhoto.name!r} (no detection)."
-    with _directory(name, BUNDLED_DETECTOR, ways) as directory:
+    with _directory(name, (BUNDLED_DETECTOR,), ways) as directory:
         return NetworkDetector(OnnxBoxNetwork(directory, n_threads=n_threads), min_confidence=min_confidence)
 
 
+def _index_kind(name: str, n_threads: int) -> IndexKind:
+    if name == "exact":
+        return IndexKind(ExactIndex.kind, ExactIndex, ExactIndex.load)
+    from facings.adapters.faiss_index import FaissIndex
+
+    make, load = partial(FaissIndex, n_threads=n_threads), partial(FaissIndex.load, n_threads=n_threads)
+    return IndexKind(FaissIndex.kind, make, load)
+
+
 @contextmanager
-def _directory(model: str, bundled: str, ways: str) -> Iterator[Path]:
-    """Where a model lies: the bundled one by its name, any other as a directory."""
-    if model == bundled and (_WEIGHTS / bundled).is_dir():
-        with as_file(_WEIGHTS / bundled) as directory:
+def _directory(model: str, bundled: tuple[str, ...], ways: str) -> Iterator[Path]:
+    """Where a model lies: a bundled one by its name, any other as a directory."""
+    if model in bundled and (_WEIGHTS / model).is_dir():
+        with as_file(_WEIGHTS / model) as directory:
             yield directory
     elif Path(model).is_dir():
         yield Path(model)

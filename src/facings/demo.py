@@ -94,6 +94,7 @@ def run_real_demo(directory: Path, settings: Settings) -> list[Problem]:
         paths = [photo.path for photo in queries.photos]
         results = list(workspace.recognize(paths, place="grocery-store", track=track))
         truth = {str(photo.path): [photo.label] for photo in queries.photos}
+        say("The bundled embedder learned from these photos: the score says that it runs, not how good it is.")
         problems += _show_score("Validation photos", results, truth, set(workspace.store.products()))
         _finish(workspace, directory, problems)
     return problems

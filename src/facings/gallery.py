@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
@@ -14,9 +14,10 @@ from typing import NoReturn, Protocol
 from facings.catalog import CatalogStore, Names, Product
 from facings.embed import Embedder
 from facings.errors import BadInput, GalleryInvalid, ModelMismatch
-from facings.match import ExactIndex, VectorIndex
+from facings.kept_index import GalleryChanges, KeptIndex, keep_in_memory
+from facings.match import VectorIndex
 from facings.near_duplicates import near_pairs
-from facings.types import FloatArray, IntArray
+from facings.types import FloatArray
 
 Box = tuple[float, float, float, float]
 
@@ -54,25 +55,6 @@ class NewReference:
     source: str
     look: int
     row: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class GalleryChanges:
-    """What happened to the gallery of one space after some version.
-
-    Args:
-        version: The version it has now.
-        ids: int64 (N,), references that came.
-        skus: Their products.
-        rows: float32 (N, D), their vectors.
-        removed: int64 (M,), references that were there and went.
-    """
-
-    version: int
-    ids: IntArray
-    skus: tuple[str, ...]
-    rows: FloatArray
-    removed: IntArray
 
 
 @dataclass(frozen=True)
@@ -116,8 +98,10 @@ class GalleryStore(CatalogStore, Protocol):
         """Grows with each change; 0 for a gallery never touched."""
         ...
 
-    def changes_since(self, version: int, space_id: str, dim: int) -> GalleryChanges:
-        """What came and went in one space after a version, from one consistent view."""
+    def changes_since(
+        self, version: int, space_id: str, dim: int, *, mark: str = "", with_rows: bool = True
+    ) -> GalleryChanges:
+        """What came and went in one space after a version of that mark, from one consistent view."""
         ...
 
 
@@ -137,24 +121,29 @@ class GalleryState:
 
 
 class Gallery:
-    """The searchable gallery of one embedding space, kept in memory and brought up to date from the store.
+    """The searchable gallery of one embedding space, brought up to date from the store before each search.
 
     Threads may share it: one at a time holds it.
 
     Args:
         store: Where references are kept.
         embedder: Names the space.
+        open_index: Gives the index of a space id and D.
     """
 
-    def __init__(self, store: GalleryStore, embedder: Embedder) -> None:
+    def __init__(
+        self, store: GalleryStore, embedder: Embedder, open_index: Callable[[str, int], KeptIndex] = keep_in_memory
+    ) -> None:
         self._store = store
         self._embedder = embedder
+        self._open_index = open_index
         self._lock = threading.Lock()
         self._forget()
 
     def _forget(self) -> None:
-        self._version = 0
-        self._index: VectorIndex = ExactIndex(self._embedder.card.embedding_dim)
+        self._version, self._mark = 0, ""
+        self._kept: KeptIndex | None = None
+        self._told: GalleryChanges | None = None
         self._sku_of: dict[int, str] = {}
 
     @contextmanager
@@ -166,29 +155,44 @@ class Gallery:
             ModelMismatch: It holds references, but none made by this model.
         """
         with self._lock:
-            version = self._store.gallery_version()
-            if version != self._version:
-                self._take_over(version)
-            if not len(self._index):
+            if self._kept is None or self._store.gallery_version() != self._version:
+                index = self._take_over()
+            else:
+                index = self._kept.index
+            if not len(index):
                 explain_empty(self._store, self._embedder)
-            yield GalleryState(self._version, self._index, self._sku_of)
+            yield GalleryState(self._version, index, self._sku_of)
 
-    def _take_over(self, version: int) -> None:
-        """What happened since the last time; everything anew where the store was put back to an earlier state."""
-        if version < self._version:
-            self._forget()
-        dim = self._embedder.card.embedding_dim
-        changes = self._store.changes_since(self._version, self._embedder.space_id, dim)
+    def _take_over(self) -> VectorIndex:
+        """Index and names brought to one version, by what happened since the last time or by everything anew."""
         try:
-            self._index.remove(changes.removed)
-            for reference_id in changes.removed.tolist():
-                del self._sku_of[reference_id]
-            self._index.add(changes.ids, changes.rows)
+            if self._kept is None:
+                self._kept = self._open_index(self._embedder.space_id, self._embedder.card.embedding_dim)
+            while True:
+                self._told = None
+                held = self._kept.follow(self._changes)
+                self._learn_names(self._told or self._changes(self._version, self._mark, with_rows=False))
+                if held == self._version:  # else somebody changed the gallery between the two
+                    return self._kept.index
         except BaseException:
             self._forget()  # half a change must never be searched
             raise
+
+    def _changes(self, version: int, mark: str, *, with_rows: bool = True) -> GalleryChanges:
+        """What the store says; kept at hand where the names lack the same, so that it is not asked twice."""
+        dim, space_id = self._embedder.card.embedding_dim, self._embedder.space_id
+        changes = self._store.changes_since(version, space_id, dim, mark=mark, with_rows=with_rows)
+        if (version, mark) == (self._version, self._mark):
+            self._told = changes
+        return changes
+
+    def _learn_names(self, changes: GalleryChanges) -> None:
+        if changes.since != self._version:
+            self._sku_of.clear()
+        for reference_id in changes.removed.tolist():
+            del self._sku_of[reference_id]
         self._sku_of.update(zip(changes.ids.tolist(), changes.skus, strict=True))
-        self._version = changes.version
+        self._version, self._mark, self._told = changes.version, changes.mark, None
 
 
 def explain_empty(store: GalleryStore, embedder: Embedder) -> NoReturn:

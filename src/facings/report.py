@@ -144,11 +144,11 @@ def to_csv(summary: Report, products: Mapping[str, Product]) -> str:
                 + [best[0][1], best[1][0], best[1][1], "; ".join(r.decision.reasons)]
                 + [reading.detector, reading.space_id, reading.gallery_version, _iso(reading.recorded_at), advice]
             )
-            writer.writerow([_inert(field) for field in fields])
+            writer.writerow([inert(field) for field in fields])
     return out.getvalue()
 
 
-def _inert(field: object) -> object:
+def inert(field: object) -> object:
     """Text that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
     return "'" + field if isinstance(field, str) and field[:1] in _FORMULA_STARTS else field
 

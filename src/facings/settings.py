@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -39,13 +40,18 @@ class Settings(BaseSettings):
         None, ge=0, le=1, description="Less certain boxes are left out; None for the detector's own limit."
     )
     refuse_bad_photos: bool = Field(False, description="Photos that the photo coach finds fault with are refused.")
+    index: Literal["exact", "faiss", "pgvector"] = Field(
+        "exact",
+        description="How the gallery is searched: 'exact', 'faiss' (large galleries), or 'pgvector' (in the store's "
+        "PostgreSQL, for many processes).",
+    )
     data: Path | None = Field(None, description="Folder of public data sets, for the demo and the tests.")
     threads: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=256, description="Threads of every library."
     )
     top_k: int = Field(5, ge=1, le=100, description="Candidates a crop.")
-    min_similarity: float = Field(0.86, ge=-1, le=1, description="Below this cosine a crop is unknown.")
-    min_margin: float = Field(0.015, ge=0, le=2, description="Below this lead over the runner-up it is ambiguous.")
+    min_similarity: float = Field(0.70, ge=-1, le=1, description="Below this cosine a crop is unknown.")
+    min_margin: float = Field(0.08, ge=0, le=2, description="Below this lead over the runner-up it is ambiguous.")
     min_crop_px: int = Field(8, ge=1, description="Boxes with a shorter side are too small to be recognized.")
     max_megapixels: float = Field(120.0, gt=0, description="Larger photos are refused.")
     zone: str = Field("UTC", min_length=1, description="Time zone of sites that were not set; an IANA name.")
@@ -53,6 +59,8 @@ class Settings(BaseSettings):
     scan_window_s: int = Field(600, ge=0, le=86_400, description="Photos of a place within so long are one scan.")
     sales_days: int = Field(28, ge=1, le=366, description="Days back that average daily sales are taken from.")
     lead_time_days: float = Field(3.0, ge=0, le=366, description="Days from an order to its delivery.")
+    webhook_url: str = Field("", description="Where 'facings inventory notify' sends alerts.")
+    webhook_secret: str = Field("", repr=False, description="What these are signed with; the receiver knows it too.")
 
     @classmethod
     def settings_customise_sources(

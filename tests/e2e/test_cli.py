@@ -215,7 +215,7 @@ def test_catalog_import_reports_bad_rows_and_export_gives_it_back(run: Run, tmp_
     assert "products.csv:3" in done.err
     assert "check digit is 2, wanted 1" in done.err
     assert run("catalog", "export").out == (
-        "sku,gtin,name,brand,category,size,price,currency\nmilk,4006381333931,Milk,,,,1.09,EUR\n"
+        "sku,gtin,name,brand,category,size,price,currency,depth,reorder_point\nmilk,4006381333931,Milk,,,,1.09,EUR,,\n"
     )
     assert json.loads(run("catalog", "list", "--json").out)[0]["price"] == "1.09"
     strict = run("catalog", "import", "products.csv", "--strict")

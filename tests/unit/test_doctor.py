@@ -57,7 +57,7 @@ def test_a_healthy_store(shop: Workspace) -> None:
     assert not wrong(checks)
     assert not any(check.remedy for check in checks.values())
     assert "numpy" in checks["versions"].found
-    assert checks["model"].found.startswith("starter")
+    assert checks["model"].found.startswith(BUNDLED_MODEL)
     assert checks["detector"].found
     assert "2 products" in checks["store"].found
     assert "2 references of 2 products" in checks["gallery"].found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     ForeignKey,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData()
 
@@ -31,6 +32,8 @@ product = Table(
     Column("size", Text, nullable=False),
     Column("price", Text),  # a decimal as text: money never passes through a float
     Column("currency", String(3), nullable=False),
+    Column("depth", Integer),
+    Column("reorder_point", Integer),
 )
 
 # The history of the gallery: version n is what changes 1 to n left.
@@ -122,5 +125,75 @@ observation = Table(
     sqlite_autoincrement=True,
 )
 
-# Lines of the record are written once. The database itself holds to that.
-APPEND_ONLY = ("reading", "observation")
+site = Table(
+    "site",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("zone", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+)
+
+# No foreign key to the product: its history outlives it.
+stock_event = Table(
+    "stock_event",
+    metadata,
+    Column("event_id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(32), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("sku", String(128), nullable=False),
+    Column("site", String(200), nullable=False),
+    Column("place", String(200), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("unit_price", BigInteger),  # minor units
+    Column("currency", String(3), nullable=False),
+    Column("uncertainty", Integer, nullable=False),
+    Column("to_place", String(200), nullable=False),
+    Column("undoes", Integer, ForeignKey("stock_event.event_id")),
+    Column("recorded_at", String(32), nullable=False),
+    Index("stock_event_key", "key", unique=True),
+    Index("stock_event_account", "sku", "site", "at"),
+    Index("stock_event_time", "site", "at"),
+    Index(
+        "stock_event_moved",
+        "to_place",
+        sqlite_where=text("to_place <> ''"),
+        postgresql_where=text("to_place <> ''"),
+    ),
+    Index(
+        "stock_event_undoes",
+        "undoes",
+        unique=True,
+        sqlite_where=text("undoes IS NOT NULL"),
+        postgresql_where=text("undoes IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+# What the fold over the events of an account gives; kept so that nobody waits for it, made again by `rebuild`.
+stock_balance = Table(
+    "stock_balance",
+    metadata,
+    Column("place", String(200), primary_key=True),
+    Column("sku", String(128), primary_key=True),
+    Column("site", String(200), nullable=False),
+    Column("on_hand", BigInteger, nullable=False),
+    Column("uncertainty", Integer, nullable=False),
+    Column("n_events", Integer, nullable=False),
+    Column("last_at", String(32)),
+    Column("counted_at", String(32)),
+    Column("opened_at", String(32)),
+    Column("first_sold_at", String(32)),
+    Column("empty_since", String(32)),
+    Column("short_since", String(32)),
+    Column("unit_cost", BigInteger),
+    Column("cost_currency", String(3), nullable=False),
+    Index("stock_balance_site", "site", "sku"),
+    Index("stock_balance_sku", "sku"),
+)
+
+# Lines of the record and of the ledger are written once. The database itself holds to that.
+APPEND_ONLY = ("reading", "observation", "stock_event")

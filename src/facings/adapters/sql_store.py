@@ -36,10 +36,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from facings.adapters import sql_schema as t
 from facings.adapters.photo_files import PhotoFiles
+from facings.adapters.sql_ledger import SqlLedger, to_text
 from facings.catalog import Product
 from facings.embed import Embedder
 from facings.errors import BadInput, DependencyMissing, StoreFailed
-from facings.gallery import Added, Box, GalleryChanges, NewReference, Reference
+from facings.gallery import Added, Box, NewReference, Reference
+from facings.kept_index import GalleryChanges
 from facings.quality import Advice, PhotoQuality
 from facings.types import Candidate, Decision, Reading, Recognition, stack_rows
 
@@ -54,11 +56,19 @@ class SqlStore:
     Args:
         engine: The database.
         photos: The folder of photos.
+
+    Its `ledger` is the stock ledger of the same database.
     """
 
     def __init__(self, engine: Engine, photos: PhotoFiles) -> None:
         self._engine = engine
         self._photos = photos
+        self.ledger = SqlLedger(self._transaction)
+
+    @property
+    def engine(self) -> Engine:
+        """The database's connections, for an index that lies in the same database."""
+        return self._engine
 
     def close(self) -> None:
         """Give the database connections back."""
@@ -144,24 +154,30 @@ class SqlStore:
         with self._transaction() as connection:
             return _version(connection)
 
-    def changes_since(self, version: int, space_id: str, dim: int) -> GalleryChanges:
+    def changes_since(
+        self, version: int, space_id: str, dim: int, *, mark: str = "", with_rows: bool = True
+    ) -> GalleryChanges:
         """See `gallery.GalleryStore`."""
         r = t.reference.c
         with self._transaction() as connection:
             now = _version(connection)
+            since = version if not mark or _mark(connection, version) == mark else 0
             here = (r.space_id == space_id) & (r.added_version <= now)
-            came = select(r.reference_id, r.sku, r.vector).where(
-                here, r.added_version > version, r.removed_version.is_(None)
+            came = select(r.reference_id, r.sku, *([r.vector] if with_rows else [])).where(
+                here, r.added_version > since, r.removed_version.is_(None)
             )
-            went = select(r.reference_id).where(here, r.added_version <= version, r.removed_version > version)
+            went = select(r.reference_id).where(here, r.added_version <= since, r.removed_version > since)
             added = connection.execute(came.order_by(r.reference_id)).all()
             removed = connection.scalars(went).all()
-        rows = [np.frombuffer(row.vector, "<f4") for row in added]
+            new_mark = _mark(connection, now)
+        rows = [np.frombuffer(row.vector, "<f4") for row in added] if with_rows else []
         wrong = next((row for row in rows if row.shape != (dim,)), None)
         if wrong is not None:
             raise StoreFailed(f"Gallery: got a vector of {len(wrong)} numbers, wanted {dim}; the store is damaged.")
         return GalleryChanges(
+            since=since,
             version=now,
+            mark=new_mark,
             ids=np.array([row.reference_id for row in added], np.int64),
             skus=tuple(row.sku for row in added),
             rows=stack_rows(rows, dim),
@@ -178,8 +194,8 @@ class SqlStore:
             "photo": _plain(reading.photo),
             "width": reading.width,
             "height": reading.height,
-            "seen_at": _to_text(reading.seen_at),
-            "recorded_at": _to_text(datetime.now(UTC)),
+            "seen_at": to_text(reading.seen_at),
+            "recorded_at": to_text(datetime.now(UTC)),
             "place": _plain(reading.place),
             "detector": reading.detector,
             "space_id": reading.space_id,
@@ -343,7 +359,8 @@ def _engine(url: str | URL) -> Engine:
             raise StoreFailed(f"The database is {parsed.get_backend_name()}; wanted {' or '.join(_DIALECTS)}.")
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed)
+        # A pooled connection may be dead since a server was restarted; SQLite has none to lose.
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
     except ImportError as error:
         raise DependencyMissing(f"The database needs a driver: {error}.", "pip install 'facings[postgres]'") from error
     except (SQLAlchemyError, ValueError) as error:
@@ -395,6 +412,8 @@ def _put_products(connection: Connection, products: Iterable[Product]) -> None:
             "size": p.size,
             "price": None if p.price is None else str(p.price),
             "currency": p.currency,
+            "depth": p.depth,
+            "reorder_point": p.reorder_point,
         }
         for p in products
     ]
@@ -411,13 +430,19 @@ def _lock_gallery(connection: Connection) -> None:
 
 
 def _next_version(connection: Connection, action: str, n_references: int) -> int:
-    line = {"made_at": _to_text(datetime.now(UTC)), "action": action, "n_references": n_references}
+    line = {"made_at": to_text(datetime.now(UTC)), "action": action, "n_references": n_references}
     change = t.gallery_change.insert().values(line).returning(t.gallery_change.c.version)
     return int(connection.execute(change).scalar_one())
 
 
 def _version(connection: Connection) -> int:
     return int(connection.scalar(select(func.max(t.gallery_change.c.version))) or 0)
+
+
+def _mark(connection: Connection, version: int) -> str:
+    """When a version was made, to the microsecond; "" for one that was not."""
+    made_at = select(t.gallery_change.c.made_at).where(t.gallery_change.c.version == version)
+    return connection.scalar(made_at) or ""
 
 
 def _not_there(connection: Connection, new: Sequence[NewReference], space_id: str) -> list[NewReference]:
@@ -499,8 +524,3 @@ def _quality(fields: dict[str, Any]) -> PhotoQuality:
 def _plain(path: str) -> str:
     """A path as text: bytes in a file name that are no UTF-8 are written as escapes."""
     return path.encode("utf-8", "backslashreplace").decode()
-
-
-def _to_text(moment: datetime) -> str:
-    """ISO 8601 in UTC at a fixed width, so that text sorts as time does."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from facings import __version__
-from facings.cli import catalog, evaluate, gallery, setup, simulate, train
+from facings.cli import catalog, evaluate, gallery, inventory, places, planogram, report, setup, simulate, train
 from facings.cli.detect import detect
 from facings.cli.recognize import recognize
-from facings.cli.report import report
+from facings.cli.scan import scan
 from facings.errors import FacingsError
 
 app = typer.Typer(
@@ -27,10 +27,14 @@ app = typer.Typer(
 )
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(gallery.app, name="gallery")
+app.add_typer(report.app, name="report")
+app.add_typer(inventory.app, name="inventory")
+app.add_typer(places.app, name="places")
+app.add_typer(planogram.app, name="planogram")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(train.app, name="train")
-for command in (setup.init, detect, recognize, report, setup.doctor, setup.demo):
+for command in (setup.init, detect, recognize, scan, setup.doctor, setup.demo):
     app.command()(command)
 
 

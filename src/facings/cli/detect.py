@@ -36,10 +36,13 @@ def detect(
 ) -> None:
     """Find the products in photos; needs no store. JSON is one object a photo and line."""
     from facings.annotate import AnnotatedFolder
+    from facings.detect import WholePhoto
     from facings.terminal import say, track
 
     workspace = open_store(None, detector=detector, threads=threads, refuse_bad_photos=refuse_bad or None)
     pictures = AnnotatedFolder(annotate, {}, workspace.settings.max_megapixels) if annotate else None
+    if isinstance(workspace.detector, WholePhoto):
+        say("No detector: each photo counts as one product. 'facings train detector' makes one for --detector.")
     results = []
     for result in workspace.detect(photos, track=track):
         results.append(result)

@@ -10,7 +10,8 @@ Store = Annotated[
     str | None, typer.Option("--store", help="Directory or database URL; else FACINGS_STORE, else facings-store.")
 ]
 Model = Annotated[
-    str | None, typer.Option("--model", help="Model directory, or 'starter'; else the one that made the gallery.")
+    str | None,
+    typer.Option("--model", help="Model directory, 'product-embedder' or 'starter'; else the one of the gallery."),
 ]
 Detector = Annotated[
     str | None,

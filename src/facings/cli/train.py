@@ -30,14 +30,12 @@ def train_recognizer(
         str,
         typer.Option(
             "--from",
-            help="'starter', a model directory, torchvision:NAME or timm:NAME (weights from the hub), "
-            "or with a file: torchvision:resnet18@weights.safetensors.",
+            help="'product-embedder' or 'starter' (bundled), a model directory, torchvision:NAME or timm:NAME "
+            "(weights from the hub), or with a file: torchvision:resnet18@weights.safetensors.",
         ),
-    ] = "starter",
+    ] = "product-embedder",
     scratch: Annotated[bool, typer.Option("--from-scratch", help="Random weights of that network.")] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="The closed form alone: minutes instead of the best result.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes instead of the best result.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     threads: Threads = None,
 ) -> None:
@@ -47,7 +45,6 @@ def train_recognizer(
     from facings.terminal import say, track
 
     try:
-        from facings.train.backbones import STARTER
         from facings.train.devices import Devices
         from facings.train.recipe import QUICK, Recipe
         from facings.train.recognizer import TrainSettings
@@ -58,7 +55,7 @@ def train_recognizer(
     settings = TrainSettings(
         recipe=QUICK if quick else Recipe(),
         is_scratch=scratch,
-        start=STARTER if start == "starter" else start,
+        start=start,
         held_out_frac=hold_out,
         n_threads=load_settings(threads=threads).threads,
         is_resumed=resume,
@@ -88,7 +85,9 @@ def train_detector(
     out: Annotated[Path, typer.Option("--out", help="Run folder; the model lands in its folder 'model'.")] = Path(
         "facings-detector"
     ),
-    start: Annotated[str, typer.Option("--from", help="The trunk: as for 'facings train recognizer'.")] = "starter",
+    start: Annotated[
+        str, typer.Option("--from", help="The trunk: as for 'facings train recognizer'.")
+    ] = "product-embedder",
     kind: Annotated[Literal["fcos", "retinanet"], typer.Option("--kind", help="The network.")] = "fcos",
     by_class: Annotated[
         bool, typer.Option("--by-class", help="Learn the classes; else each box is a product.")
@@ -103,7 +102,6 @@ def train_detector(
     from facings.terminal import say, track
 
     try:
-        from facings.train.backbones import STARTER
         from facings.train.detector import DetectorSettings
         from facings.train.detector import train_detector as train
         from facings.train.detector_recipe import DetectorRecipe
@@ -117,7 +115,7 @@ def train_detector(
     recipe = DetectorRecipe(kind=kind) if epochs is None else DetectorRecipe(kind=kind, n_epochs=epochs)
     settings = DetectorSettings(
         recipe=recipe,
-        start=STARTER if start == "starter" else start,
+        start=start,
         is_by_class=by_class,
         n_threads=load_settings(threads=threads).threads,
         is_resumed=resume,

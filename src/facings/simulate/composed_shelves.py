@@ -130,8 +130,10 @@ def compose_shelf(
 
 def _sightings(units: list[Unit], view: Viewpoint, size_px: tuple[int, int]) -> list[Sighting]:
     """The units that reach into the photo and are not wholly behind the one in front of them."""
-    quads = view.project(np.concatenate([unit.quad_cm for unit in units])).reshape(-1, 4, 2)
-    is_seen = ((quads.max(axis=1) > 0) & (quads.min(axis=1) < size_px)).all(axis=1)
+    corners = np.concatenate([unit.quad_cm for unit in units])
+    quads = view.project(corners).reshape(-1, 4, 2)
+    is_before = (view.depth_cm(corners).reshape(-1, 4) > 0).all(axis=1)
+    is_seen = is_before & ((quads.max(axis=1) > 0) & (quads.min(axis=1) < size_px)).all(axis=1)
     is_seen &= ~_is_behind_block(units, quads)
     seen = [(unit, quad) for unit, quad, is_in in zip(units, quads, is_seen.tolist(), strict=True) if is_in]
     return [Sighting(number, unit, quad) for number, (unit, quad) in enumerate(seen)]

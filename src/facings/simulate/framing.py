@@ -31,11 +31,22 @@ class Framed:
         stock: All of the shelf, also what the photo does not show.
         view: Where the photo is taken from.
         is_inside: bool (P,), for each place whether the photo shows most of it.
+        shown_cm: float64 (4,), xyxy of the part of the front plane that holds all of the photo.
     """
 
     stock: Stock
     view: Viewpoint
     is_inside: NDArray[np.bool_]
+    shown_cm: NDArray[np.float64]
+
+    @property
+    def shown_half_cm(self) -> float:
+        """How far to the left or right of x = 0 the photo shows the front plane."""
+        return float(np.abs(self.shown_cm[[0, 2]]).max())
+
+    def painted_half_cm(self, depth_cm: float) -> float:
+        """How far to paint so that the photo shows no end down to a depth; what is farther may be behind the camera."""
+        return self.shown_half_cm * (1 - 2 * depth_cm / float(self.view.eye[2]))
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ def frame_shelf(
     for _ in range(_N_GROWN):
         stock = stock_shelf(supply, fixture, rng, width_cm=1.9 * width, height_cm=1.5 * width / aspect)
         framed = _narrowest(stock, stance, aim, n_places, size_px, 1.5 * width)
-        if framed.is_inside.sum() >= n_places and _is_covered(framed, aim, size_px):
+        if framed.is_inside.sum() >= n_places and _is_covered(framed, aim):
             return framed
         width *= _GROWTH
     raise BadInput(f"got products too large for {n_places} facings in a photo of {size_px[0]}×{size_px[1]} px.")
@@ -123,12 +134,17 @@ def _framed(
     plane = view.front_plane()
     low, high = plane.apply(fronts[:, :2]), plane.apply(fronts[:, 2:])
     shown = np.clip(np.minimum(high, size_px) - np.maximum(low, 0), 0, None).prod(axis=1)
-    return Framed(stock, view, shown >= _SHOWN_FRAC * (high - low).prod(axis=1))
+    ends = np.column_stack([fronts.reshape(-1, 2), np.zeros(2 * len(fronts))])
+    is_before = (view.depth_cm(ends).reshape(-1, 2) > 0).all(axis=1)
+    corners = plane.inverse().apply(rectangle_corners(0, 0, *size_px))
+    shown_cm = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    is_inside = is_before & (shown > 0) & (shown >= _SHOWN_FRAC * (high - low).prod(axis=1))
+    return Framed(stock, view, is_inside, shown_cm)
 
 
-def _is_covered(framed: Framed, aim: Aim, size_px: tuple[int, int]) -> bool:
+def _is_covered(framed: Framed, aim: Aim) -> bool:
     """Whether the shelf reaches beyond the photo on all sides but the one that is meant to show."""
-    corners = framed.view.front_plane().inverse().apply(rectangle_corners(0, 0, *size_px))
-    (left, top), (right, low) = corners.min(axis=0), corners.max(axis=0)
-    half, foot = framed.stock.width_cm / 2, framed.stock.rows[-1].floor_cm
-    return -half <= left and right <= half and (aim.cut == "top" or top >= 0) and (aim.cut == "foot" or low <= foot)
+    _, top, _, low = framed.shown_cm
+    foot = framed.stock.rows[-1].floor_cm
+    is_wide = framed.shown_half_cm <= framed.stock.width_cm / 2
+    return is_wide and (aim.cut == "top" or top >= 0) and (aim.cut == "foot" or low <= foot)

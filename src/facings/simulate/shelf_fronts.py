@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from facings.simulate.canvas import DARK, WHITE, font, mix
 from facings.simulate.fixtures import Fixture
 from facings.simulate.framing import Framed
-from facings.simulate.geometry import Points, lay_face
+from facings.simulate.geometry import Points, warp_face, with_rim
 from facings.simulate.shelf_painting import KICK_CM
 from facings.simulate.viewpoint import Viewpoint
 from facings.simulate.vocabulary import Color
@@ -34,7 +34,7 @@ class _Layer:
 
     def __init__(self, framed: Framed, fixture: Fixture, size_px: tuple[int, int]) -> None:
         self.stock, self.fixture = framed.stock, fixture
-        self.half_cm = framed.stock.width_cm / 2
+        self.half_cm = framed.painted_half_cm(fixture.depth_cm)
         self.view = Viewpoint(np.diag([_SCALE, _SCALE, 1.0]) @ framed.view.matrix, framed.view.eye)
         self.image = Image.new("RGBA", (size_px[0] * _SCALE, size_px[1] * _SCALE))
         self.draw = ImageDraw.Draw(self.image)
@@ -60,8 +60,8 @@ class _Layer:
     def tags(self, rng: np.random.Generator) -> None:
         """A price tag at the first facing of most runs; now and then a card that hangs into the row below."""
         drawn = [_tag(self.fixture.tag, rng) for _ in range(_N_TAGS)]
-        firsts = {place.run: place for place in reversed(self.stock.places)}
-        for place in firsts.values():
+        near = [place for place in self.stock.places if abs(place.left_cm) < self.half_cm]
+        for place in {place.run: place for place in reversed(near)}.values():
             x = place.left_cm + float(rng.uniform(0, 0.5))
             y = self.stock.rows[place.row].floor_cm + 0.4
             width = min(float(rng.uniform(4.2, 6.2)), 0.95 * place.product.size_cm[0])
@@ -75,7 +75,8 @@ class _Layer:
     def _lay(self, face: Image.Image, x0: float, y0: float, x1: float, y1: float) -> None:
         quad = self._seen(x0, y0, x1, y1)
         if (quad.min(axis=0) < self.image.size).all() and (quad.max(axis=0) > 0).all():
-            lay_face(self.image, face, quad)
+            patch, at = warp_face(face, quad, self.image.size)
+            self.image.alpha_composite(patch, at)
 
     def _bar(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> None:
         self.draw.polygon([tuple(p) for p in self._seen(x0, y0, x1, y1).tolist()], fill=(*color, 255))
@@ -85,7 +86,7 @@ class _Layer:
 
 
 def _tag(color: Color, rng: np.random.Generator) -> Image.Image:
-    """A name, a price, a barcode."""
+    """A name, a price, a barcode, ready to be laid."""
     width, height = _TAG_PX
     tag = Image.new("RGBA", _TAG_PX, (*color, 255))
     draw = ImageDraw.Draw(tag)
@@ -96,4 +97,4 @@ def _tag(color: Color, rng: np.random.Generator) -> Image.Image:
     for x in np.flatnonzero(rng.random(15) < 0.5).tolist():
         at = 0.06 * width + 2 * x
         draw.line((at, 0.5 * height, at, 0.88 * height), fill=(40, 40, 44), width=2)
-    return tag
+    return with_rim(tag)

@@ -23,7 +23,7 @@ from facings.simulate.stocking import Product, Row
 from facings.simulate.vocabulary import Color
 
 KICK_CM = 10.0  # below the lowest board
-_NEAR_FRAC = 0.55  # of the way to the camera, how far the floor is painted
+_NEAR_FRAC = 0.5  # of the way to the camera, how far the floor is painted
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class ShelfPainter:
 
     def __init__(self, framed: Framed, fixture: Fixture, size_px: tuple[int, int], rng: np.random.Generator) -> None:
         self.view, self.fixture, self.rows = framed.view, fixture, framed.stock.rows
-        self.half_cm = framed.stock.width_cm / 2
+        self.half_cm, self.shown_half_cm = framed.painted_half_cm(fixture.depth_cm), framed.shown_half_cm
         self.owner: Owner = np.zeros((size_px[1], size_px[0]), np.int32)
         self.picture = blurred_clutter(size_px, rng)
         self._draw = ImageDraw.Draw(self.picture, "RGBA")
@@ -69,8 +69,8 @@ class ShelfPainter:
         """The floor in front; what is beyond the shelf is out of focus already."""
         foot = self.rows[-1].floor_cm + self.fixture.rail_cm + KICK_CM
         near = _NEAR_FRAC * float(self.view.eye[2])
-        self._surface(_level(self.half_cm, foot, self.fixture.depth_cm, near), self.fixture.ground)
-        self._surface(_level(self.half_cm, foot, 0, 0.06 * near), mix(self.fixture.ground, DARK, 0.45))
+        self._surface(_level(self.shown_half_cm, foot, 0, near), self.fixture.ground)
+        self._surface(_level(self.shown_half_cm, foot, 0, 0.06 * near), mix(self.fixture.ground, DARK, 0.45))
 
     def row(self, row: Row, sightings: list[Sighting]) -> None:
         """One opening with all that stands in it."""

@@ -18,7 +18,7 @@ from facings.simulate.fixtures import Fixture
 from facings.types import UInt8Array
 
 _RUN_WEIGHTS = (0.14, 0.26, 0.24, 0.18, 0.1, 0.08)  # of 1 to 6 facings
-_MIN_WIDTH_CM, _MAX_WIDTH_CM = 3.5, 42.0
+_LEAST_SIDE_CM, _MAX_WIDTH_CM = 3.5, 42.0
 _LYING_ASPECT = 1.3  # what is so much wider than high lies, and is stacked
 _LYING_FRACS, _UPRIGHT_FRACS = (0.22, 0.48), (0.66, 1.0)  # of a row's height
 _MAX_LEVELS = 4
@@ -186,7 +186,7 @@ class Supply:
         if key not in self._heights:
             share = self._rng.uniform(*(_LYING_FRACS if aspect > _LYING_ASPECT else _UPRIGHT_FRACS))
             self._heights[key] = tallest_cm * float(share)
-        height = max(min(self._heights[key], _MAX_WIDTH_CM / aspect), _MIN_WIDTH_CM / aspect)
+        height = max(min(self._heights[key], _MAX_WIDTH_CM / aspect), _LEAST_SIDE_CM / min(aspect, 1))
         depth = float(np.clip(height * aspect * self._rng.uniform(0.4, 1.0), 3, 14))
         return Product(cutout.sku, pixels, (height * aspect, height, depth), opaque)
 

@@ -33,6 +33,11 @@ class Viewpoint:
         result: Points = moved[:, :2] / moved[:, 2:]
         return result
 
+    def depth_cm(self, points: Points) -> Points:
+        """How far points are before the camera, along its line of sight: float64 (N, 3) to (N,); behind it below 0."""
+        result: Points = points @ self.matrix[2, :3] + self.matrix[2, 3]
+        return result
+
     def front_plane(self) -> Homography:
         """The map from (x, y) in centimeters at z = 0 to pixels."""
         return Homography(self.matrix[:, [0, 1, 3]])
@@ -46,7 +51,7 @@ class Stance:
         yaw_rad: Turn about the upright axis; the camera moves so that it still looks at its target.
         pitch_rad: Turn about the level axis, in the same way.
         roll_rad: Turn about the line of sight.
-        distance: From the target, in widths of what the photo shows.
+        distance: From the target, in longer sides of what the photo shows.
     """
 
     yaw_rad: float = 0.0
@@ -63,7 +68,8 @@ class Stance:
             size_px: Width and height of the photo.
         """
         turn = rotation(self.yaw_rad, self.pitch_rad, self.roll_rad)
-        away = np.array([0.0, 0.0, max(self.distance * width_cm, _LEAST_DISTANCE_CM)])
+        longer_cm = width_cm * max(1.0, size_px[1] / size_px[0])
+        away = np.array([0.0, 0.0, max(self.distance * longer_cm, _LEAST_DISTANCE_CM)])
         target = np.array([*target_cm, 0.0])
         focal = away[2] / width_cm * size_px[0]
         lens = np.array([[focal, 0, size_px[0] / 2], [0, focal, size_px[1] / 2], [0, 0, 1]])

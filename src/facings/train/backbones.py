@@ -2,7 +2,8 @@
 
 `start` is one of
 
-- a model directory: the bundled starter (the default), or one that a training made, whatever its architecture;
+- a model directory: the bundled `product-embedder` (the default) or `starter`, by these names, or one that a training
+  made, whatever its architecture;
 - `torchvision:NAME` or `timm:NAME`: the network with its published weights, from the hub;
 - `torchvision:NAME@FILE` or `timm:NAME@FILE`: the same network with the weights of a local `.safetensors` file, under
   the library's own parameter names. A classifier in it (`fc.`, `classifier.`, `head.`) is left out.
@@ -27,7 +28,8 @@ from facings.train.architectures import TIMM, TORCHVISION, Architecture, archite
 from facings.train.hub import fetch_weights
 from facings.train.neck import NECK_MARK, without_neck
 
-STARTER = Path(__file__).parents[1] / "weights" / "starter"
+_WEIGHTS = Path(__file__).parents[1] / "weights"
+STARTER, BUNDLED = _WEIGHTS / "starter", _WEIGHTS / "product-embedder"
 
 _CLASSIFIERS = ("fc.", "classifier.", "head.")
 _FILES = frozenset({".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar"})
@@ -62,7 +64,7 @@ class Trunk:
     is_scratch: bool = False
 
 
-def load_trunk(start: Path | str = STARTER, *, is_scratch: bool = False, seed: int = 0) -> Trunk:
+def load_trunk(start: Path | str = BUNDLED, *, is_scratch: bool = False, seed: int = 0) -> Trunk:
     """A trunk to start from.
 
     Args:
@@ -77,6 +79,7 @@ def load_trunk(start: Path | str = STARTER, *, is_scratch: bool = False, seed: i
         DownloadFailed: The hub cannot be reached or lacks these weights.
         DependencyMissing: timm is needed and not installed.
     """
+    start = next((directory for directory in (BUNDLED, STARTER) if start == directory.name), start)
     if not str(start).startswith((TIMM, TORCHVISION)):
         card, weights = _directory(Path(start))
         architecture = _of_card(card, Path(start))

@@ -29,7 +29,7 @@ from facings.evaluate.precision_recall import curve_of, rank
 from facings.images import MAX_MEGAPIXELS
 from facings.model_card import DetectorCard
 from facings.progress import Track, untracked
-from facings.train.backbones import STARTER, Trunk, load_trunk
+from facings.train.backbones import BUNDLED, Trunk, load_trunk
 from facings.train.batches import Schedule
 from facings.train.canvases import Canvases
 from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
@@ -69,7 +69,7 @@ class DetectorSettings:
     """
 
     recipe: DetectorRecipe = field(default_factory=DetectorRecipe)
-    start: Path | str = STARTER
+    start: Path | str = BUNDLED
     is_by_class: bool = False
     name: str = "product-detector"
     cache_root: Path | None = None
@@ -257,7 +257,7 @@ def _object_px(data: DetectionSet, recipe: DetectorRecipe) -> tuple[float, float
     """
     leaders = leading_rows(data, recipe.canvas_px)
     has_box = np.array([data.truths[row].object_px is not None for row in leaders])
-    schedule = Schedule(leaders[has_box], recipe.batch_size, (recipe.canvas_px,), recipe.seed)
+    schedule = Schedule(leaders[has_box], recipe.batch_size, (recipe.canvas_px,) * _N_SIZED, recipe.seed)
     canvases = Canvases(
         data,
         schedule,

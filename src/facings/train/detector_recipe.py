@@ -37,7 +37,7 @@ class DetectorRecipe:
 
     kind: str = "fcos"
     n_channels: int = 96
-    n_epochs: int = 6
+    n_epochs: int = 4
     canvas_px: int = 256
     batch_size: int = 16
     n_frozen_stages: int = 1

@@ -27,7 +27,7 @@ from facings.manifest import LabelledPhoto
 from facings.model_card import ModelCard, Preparation
 from facings.progress import Track, untracked
 from facings.train.assess import Assessment, assess
-from facings.train.backbones import STARTER, Trunk, load_trunk
+from facings.train.backbones import BUNDLED, Trunk, load_trunk
 from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
 from facings.train.closed_form import finish
 from facings.train.dataset import HELD_OUT_FRAC, TrainingSet, build_training_set
@@ -67,7 +67,7 @@ class TrainSettings:
     """
 
     recipe: Recipe = field(default_factory=Recipe)
-    start: Path | str = STARTER
+    start: Path | str = BUNDLED
     is_scratch: bool = False
     name: str = "product-recognizer"
     held_out_frac: float = HELD_OUT_FRAC

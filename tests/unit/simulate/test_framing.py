@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from facings.simulate.fixtures import FIXTURES, random_fixture
 from facings.simulate.framing import Aim, Framed, frame_shelf, random_aim
-from facings.simulate.geometry import rectangle_corners
 from facings.simulate.sold_out import still_stocked
 from facings.simulate.stocking import Supply
 from facings.simulate.viewpoint import Stance
@@ -25,12 +23,6 @@ def framed(n_places: int, aim: Aim, stance: Stance | None = None, seed: int = 0)
     return frame_shelf(Supply(GOODS, 12, rng), LOOK, held, aim, rng, n_places=n_places, size_px=SIZE)
 
 
-def shown_cm(found: Framed) -> NDArray[np.float64]:
-    """Left, top, right, bottom of what the photo shows of the front plane, in centimeters."""
-    corners = found.view.front_plane().inverse().apply(rectangle_corners(0, 0, *SIZE))
-    return np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-
-
 @pytest.mark.parametrize("n_places", [1, 20, 150])
 @pytest.mark.parametrize("stance", [Stance(), Stance(0.2, -0.1, 0.03, 0.8)], ids=["straight", "askew"])
 def test_enough_places_are_inside_and_hardly_more(n_places: int, stance: Stance) -> None:
@@ -41,7 +33,7 @@ def test_enough_places_are_inside_and_hardly_more(n_places: int, stance: Stance)
 
 def test_a_place_is_inside_when_the_photo_shows_most_of_it() -> None:
     found = framed(20, Aim("middle"))
-    left, top, right, bottom = shown_cm(found)
+    left, top, right, bottom = found.shown_cm.tolist()
     for place, is_inside in zip(found.stock.places, found.is_inside.tolist(), strict=True):
         x0, y0, x1, y1 = place.front_cm
         shown = max(0, min(x1, right) - max(x0, left)) * max(0, min(y1, bottom) - max(y0, top))
@@ -53,7 +45,7 @@ def test_a_place_is_inside_when_the_photo_shows_most_of_it() -> None:
 @pytest.mark.parametrize(("cut", "is_top", "is_foot"), [("middle", 0, 0), ("top", 1, 0), ("foot", 0, 1)])
 def test_only_the_end_that_is_meant_shows(cut: str, is_top: int, is_foot: int) -> None:
     found = framed(40, Aim(cut, 0.1))  # type: ignore[arg-type]
-    left, top, right, bottom = shown_cm(found)
+    left, top, right, bottom = found.shown_cm.tolist()
     assert left >= -found.stock.width_cm / 2
     assert right <= found.stock.width_cm / 2
     assert (top < 0) == is_top

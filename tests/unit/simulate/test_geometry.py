@@ -14,7 +14,10 @@ from facings.simulate.geometry import (
     bounding_box,
     lay_face,
     rectangle_corners,
+    rotation,
     silhouette_points,
+    warp_face,
+    with_rim,
 )
 
 shift = st.floats(-20, 20)
@@ -76,3 +79,35 @@ def test_improper_quads_are_refused(source: np.ndarray, message: str) -> None:
 def test_improper_matrices_are_refused(matrix: np.ndarray) -> None:
     with pytest.raises(BadInput, match="Homography"):
         Homography(matrix)
+
+
+small_shift = st.floats(-6, 6)
+
+
+@given(
+    st.lists(st.tuples(small_shift, small_shift), min_size=4, max_size=4),
+    st.floats(24, 200),
+    st.floats(24, 200),
+)
+def test_a_warped_face_bounds_its_quad_to_a_pixel(
+    shifts: list[tuple[float, float]], width: float, height: float
+) -> None:
+    quad = rectangle_corners(40, 30, 40 + width, 30 + height) + np.array(shifts) * min(width, height) / 100
+    framed = with_rim(Image.new("RGBA", (50, 70), (200, 30, 40, 255)))
+    patch, at = warp_face(framed, quad, (300, 300))
+    found = bounding_box(silhouette_points(np.asarray(patch.getchannel("A"))) + at)
+    np.testing.assert_allclose(found, bounding_box(quad), atol=1.0)
+
+
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))
+def test_a_turn_keeps_lengths_and_handedness(yaw: float, pitch: float, roll: float) -> None:
+    turn = rotation(yaw, pitch, roll)
+    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(turn) == pytest.approx(1)
+
+
+def test_turns_are_about_the_axes_they_are_named_for() -> None:
+    ahead, right = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
+    np.testing.assert_allclose(rotation(np.pi / 2, 0, 0) @ ahead, right, atol=1e-12)
+    np.testing.assert_allclose(rotation(0, np.pi / 2, 0) @ ahead, (0, -1, 0), atol=1e-12)
+    np.testing.assert_allclose(rotation(0, 0, np.pi / 2) @ right, (0, 1, 0), atol=1e-12)

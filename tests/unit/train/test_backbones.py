@@ -51,7 +51,7 @@ def resnet18_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_bundled_starter_is_loaded_with_its_card() -> None:
-    trunk = load_trunk()
+    trunk = load_trunk("starter")
     stored = safetensors_torch.load_file(STARTER / "weights.safetensors")
     for name, value in trunk.backbone.state_dict().items():
         assert torch.equal(value, stored[name]), name
@@ -193,7 +193,7 @@ def test_from_scratch_is_random_and_repeats_with_its_seed(start: str | Path) -> 
 
 
 def test_from_scratch_keeps_the_architecture_of_a_directory_and_nothing_it_learned() -> None:
-    learned, fresh = load_trunk(), load_trunk(is_scratch=True)
+    learned, fresh = load_trunk(STARTER), load_trunk(STARTER, is_scratch=True)
     assert fresh.architecture == learned.architecture
     assert fresh.std == pytest.approx((58.395, 57.12, 57.375))  # pixels near one, as random weights want them
     assert not torch.equal(fresh.backbone.state_dict()["conv1.weight"], learned.backbone.state_dict()["conv1.weight"])

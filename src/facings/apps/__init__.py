@@ -1,0 +1,1 @@
+"""What recognition is for: applications that read what was seen."""

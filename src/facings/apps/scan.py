@@ -1,0 +1,200 @@
+"""Scans: the photos of one place at one moment become one count of each product on it.
+
+The counts follow from the record alone, so a scan can be recorded again at any time: what is the same stays, what the
+record now says otherwise is undone and counted anew. Photos of a place that lie within a window belong together; a
+product counts as often as in the one photo of them that shows it most, so that what two photos show is counted once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from facings.apps.ledger import Event, LedgerStore, make_key, undoing
+from facings.catalog import Product
+
+AUTHOR = "scan"
+DEFAULT_DEPTH = 1
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What one photo shows of a place.
+
+    Args:
+        reading_id: Its line in the record, the last of this photo at this place.
+        photo_id: SHA-256 of the photo.
+        seen_at: When it was taken, aware.
+        n_facings: By SKU, boxes accepted as this product.
+        n_doubtful: By SKU, boxes that may be this product: ambiguous ones name their two best, unknown ones their best.
+        n_nameless: Boxes that may be anything.
+    """
+
+    reading_id: int
+    photo_id: str
+    seen_at: datetime
+    n_facings: Mapping[str, int]
+    n_doubtful: Mapping[str, int] = field(default_factory=dict)
+    n_nameless: int = 0
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What was counted at one place at one moment.
+
+    Args:
+        at: Time of its last photo.
+        photo_ids: Its photos, by time.
+        counts: One event a product, by SKU; those that were on the place before and are not now count 0.
+        n_overlapping: Facings that more than one of its photos showed, counted once.
+    """
+
+    at: datetime
+    photo_ids: tuple[str, ...]
+    counts: tuple[Event, ...]
+    n_overlapping: int
+
+
+@dataclass(frozen=True)
+class ScanDone:
+    """What recording scans did.
+
+    Args:
+        scans: Those that hold one of the photos asked for.
+        n_new: Counts written.
+        n_replaced: Counts undone, as the record now says otherwise.
+    """
+
+    scans: tuple[Scan, ...]
+    n_new: int
+    n_replaced: int
+
+
+def record_scans(
+    ledger: LedgerStore,
+    place: str,
+    sightings: Iterable[Sighting],
+    photo_ids: Iterable[str],
+    products: Mapping[str, Product],
+    *,
+    window: timedelta,
+    depth: int | None = None,
+) -> ScanDone:
+    """Bring the counts of a place into line with what the record shows of it, in one transaction.
+
+    Args:
+        ledger: Where they are written.
+        place: The place.
+        sightings: All the record has of it.
+        photo_ids: The photos asked for.
+        products: The catalog by SKU, for depths.
+        window: Photos within so long of the first belong to one scan.
+        depth: Units behind one another, for the photos asked for; None for what the catalog says.
+    """
+    asked = set(photo_ids)
+    if not asked:  # every photo failed: that says nothing of the place
+        return ScanDone((), 0, 0)
+    held = [event for event in ledger.events(place=place, is_live=True) if place in {event.place, event.to_place}]
+    others = [event for event in held if event.author != AUTHOR]
+    old: dict[tuple[datetime, str], list[Event]] = {}
+    for event in held:
+        if event.author == AUTHOR and event.kind == "counted":
+            old.setdefault((event.at, event.sku), []).append(event)
+    touched, fresh = [], []
+    present: dict[str, int] = {}
+    for group in group_scans(sightings, window):
+        is_asked = any(sighting.photo_id in asked for sighting in group)
+        _take_in(present, others, until=group[-1].seen_at)
+        scan = _count(place, group, present, _depths(products, depth if is_asked else None))
+        kept = tuple(_kept(count, old, is_exact=is_asked and depth is not None) for count in scan.counts)
+        scan = Scan(scan.at, scan.photo_ids, kept, scan.n_overlapping)
+        present = {count.sku: count.quantity for count in kept}
+        fresh += [count for count in kept if count.event_id is None]
+        touched += [scan] if is_asked else []
+    replaced = [event for several in old.values() for event in several]
+    now = datetime.now(UTC)
+    note = "the record says otherwise now"
+    undone = [undoing(event, author=AUTHOR, at=now, note=note) for event in replaced]
+    done = ledger.append([*undone, *(_with_key(event, replaced) for event in fresh)])
+    return ScanDone(tuple(touched), done.n_new - len(undone), len(undone))
+
+
+def group_scans(sightings: Iterable[Sighting], window: timedelta) -> list[list[Sighting]]:
+    """Photos by scan, by time: a scan is its first photo and those that follow within the window."""
+    groups: list[list[Sighting]] = []
+    for sighting in sorted(sightings, key=lambda s: (s.seen_at, s.reading_id)):
+        if groups and sighting.seen_at - groups[-1][0].seen_at <= window:
+            groups[-1].append(sighting)
+        else:
+            groups.append([sighting])
+    return groups
+
+
+def _count(
+    place: str, group: Sequence[Sighting], present: Mapping[str, int], depth_of: Callable[[str], tuple[int, str]]
+) -> Scan:
+    """The scan that photos make, as counts."""
+    source = "readings " + ",".join(str(sighting.reading_id) for sighting in group)
+    before = {sku for sku, n in present.items() if n > 0}
+    counts = []
+    for sku in sorted(before.union(*(sighting.n_facings for sighting in group))):
+        n_facings = max(sighting.n_facings.get(sku, 0) for sighting in group)
+        most = max(s.n_facings.get(sku, 0) + s.n_doubtful.get(sku, 0) + s.n_nameless for s in group)
+        units, whence = depth_of(sku)
+        counts.append(
+            Event(
+                "counted",
+                sku,
+                place,
+                n_facings * units,
+                group[-1].seen_at,
+                AUTHOR,
+                source,
+                key="-",
+                note=f"{n_facings} facings × depth {units} ({whence})",
+                uncertainty=(most - n_facings) * units,
+            )
+        )
+    shown = sum(n for sighting in group for n in sighting.n_facings.values())
+    counted = sum(max(s.n_facings.get(event.sku, 0) for s in group) for event in counts)
+    return Scan(group[-1].seen_at, tuple(s.photo_id for s in group), tuple(counts), shown - counted)
+
+
+def _take_in(present: dict[str, int], others: list[Event], *, until: datetime) -> None:
+    """What people counted at or brought to the place before a scan is expected in it too."""
+    while others and others[0].at <= until:
+        event = others.pop(0)
+        if event.kind == "counted" or event.change_at(event.to_place or event.place) > 0:
+            present[event.sku] = event.quantity
+
+
+def _kept(count: Event, old: dict[tuple[datetime, str], list[Event]], *, is_exact: bool) -> Event:
+    """The count as the ledger has it already, taken out of `old`, or the new one.
+
+    The same photos give the same facings; their depth was said when they were scanned, and stays unless said anew.
+    """
+    several = old.get((count.at, count.sku), [])
+    for held in several:
+        same = held.facts() == count.facts() and held.uncertainty == count.uncertainty
+        if held.source == count.source and (same or not is_exact):
+            several.remove(held)
+            return held
+    return count
+
+
+def _with_key(count: Event, replaced: Sequence[Event]) -> Event:
+    """A key by what was counted; a count that replaces others is another one than the same count before them."""
+    instead_of = [event.event_id for event in replaced if event.sku == count.sku]
+    return count.with_key(make_key(AUTHOR, *count.facts(), count.uncertainty, count.source, *instead_of))
+
+
+def _depths(products: Mapping[str, Product], depth: int | None) -> Callable[[str], tuple[int, str]]:
+    def depth_of(sku: str) -> tuple[int, str]:
+        """Units behind one another, and who says so."""
+        known = products[sku].depth if sku in products else None
+        if depth is not None:
+            return depth, "as given"
+        return (known, "catalog") if known is not None else (DEFAULT_DEPTH, "not known")
+
+    return depth_of
