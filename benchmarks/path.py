@@ -116,7 +116,7 @@ def _photos(split: str, n: int) -> list[LabelledPhoto]:
 
 def measure_path(threads: int) -> dict[str, Any]:
     """Photos a second, and milliseconds of each step, on photos already in the page cache."""
-    from facings.compose import init_workspace
+    from facings.compose import STARTER_MODEL, init_workspace
     from facings.crop import crop
     from facings.decide import decide
     from facings.embed import prepare
@@ -124,7 +124,7 @@ def measure_path(threads: int) -> dict[str, Any]:
     from facings.types import Embeddings
 
     with tempfile.TemporaryDirectory() as folder:
-        workspace = init_workspace(f"{folder}/store", threads=threads, detector="whole-photo")
+        workspace = init_workspace(f"{folder}/store", threads=threads, detector="whole-photo", model=STARTER_MODEL)
         workspace.enroll(_photos("train", N_ENROLLED))
         paths = [photo.path for photo in _photos("test", N_PHOTOS)]
         pipeline = workspace.pipeline(is_recording=False)
@@ -198,7 +198,7 @@ def measure_memory(threads: int) -> dict[str, Any]:
     import numpy as np
     from PIL import Image
 
-    from facings.compose import init_workspace
+    from facings.compose import STARTER_MODEL, init_workspace
     from facings.manifest import LabelledPhoto
 
     rng = np.random.default_rng(0)
@@ -209,7 +209,7 @@ def measure_memory(threads: int) -> dict[str, Any]:
             small = rng.integers(0, 256, (15, 11, 3), np.uint8)
             Image.fromarray(small).resize((348, 464), Image.Resampling.BILINEAR).save(path, quality=85)
             photos.append(LabelledPhoto(path, f"sku-{number // 10}"))
-        workspace = init_workspace(f"{folder}/store", threads=threads, detector="whole-photo")
+        workspace = init_workspace(f"{folder}/store", threads=threads, detector="whole-photo", model=STARTER_MODEL)
         workspace.embedder.run(np.zeros((1, 3, 224, 224), np.uint8))
         peak = {"model loaded": _peak_mb()}
         workspace.enroll(photos)
