@@ -8,9 +8,10 @@ the same operations on one photo at a time cost more than the network's step.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from facings.errors import BadInput
 from facings.model_card import Preparation
 from facings.train.photo_cache import PhotoCache
 from facings.types import IntArray, UInt8Array
+
+Made = TypeVar("Made")
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _ASPECT = 4 / 3  # a crop's sides differ by at most this factor from the photo's square
@@ -190,14 +193,7 @@ class Batches:
 
     def from_step(self, first: int) -> Iterator[Batch]:
         """The batch of each step from `first` on."""
-        if first >= self._schedule.n_steps:
-            return
-        with ThreadPoolExecutor(1) as worker:
-            ahead = worker.submit(self._make, first)
-            for later in range(first + 1, self._schedule.n_steps):
-                ready, ahead = ahead, worker.submit(self._make, later)
-                yield ready.result()
-            yield ahead.result()
+        return one_ahead(self._make, first, self._schedule.n_steps)
 
     def _make(self, number: int) -> Batch:
         rows, side = self._schedule.step(number)
@@ -220,6 +216,18 @@ class Batches:
             picture = picture.rotate(angle, PillowImage.Resampling.BILINEAR, fillcolor=self._blank)
         box = _random_box(picture.width, picture.height, self._augmentation.crop_scale_min, rng)
         return np.asarray(picture.resize((side, side), PillowImage.Resampling.BILINEAR, box, 2.0), np.uint8)
+
+
+def one_ahead(make: Callable[[int], Made], first: int, end: int) -> Iterator[Made]:
+    """What `make` gives for each number from `first` to before `end`; the next is made while the last is used."""
+    if first >= end:
+        return
+    with ThreadPoolExecutor(1) as worker:
+        ahead = worker.submit(make, first)
+        for later in range(first + 1, end):
+            ready, ahead = ahead, worker.submit(make, later)
+            yield ready.result()
+        yield ahead.result()
 
 
 def plain_batches(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ import torch
 from PIL import Image as PillowImage
 from torch import Tensor
 
-from facings.train.batches import Schedule, channel_values, recolored
+from facings.train.batches import Schedule, channel_values, one_ahead, recolored
 from facings.train.detector_set import DetectionSet
 from facings.types import FloatArray, IntArray, UInt8Array
 
@@ -85,14 +84,7 @@ class Canvases:
 
     def from_step(self, first: int) -> Iterator[CanvasBatch]:
         """The batch of each step from `first` on."""
-        if first >= self._schedule.n_steps:
-            return
-        with ThreadPoolExecutor(1) as worker:
-            ahead = worker.submit(self._make, first)
-            for later in range(first + 1, self._schedule.n_steps):
-                ready, ahead = ahead, worker.submit(self._make, later)
-                yield ready.result()
-            yield ahead.result()
+        return one_ahead(self._make, first, self._schedule.n_steps)
 
     def _make(self, number: int) -> CanvasBatch:
         rows, side = self._schedule.step(number)
