@@ -26,6 +26,7 @@ from facings.train import detector  # noqa: E402
 from facings.train.architectures import LAYOUTS  # noqa: E402
 from facings.train.detector import DetectorSettings, train_detector  # noqa: E402
 from facings.train.detector_recipe import DetectorRecipe  # noqa: E402
+from facings.train.detector_set import build_detection_set  # noqa: E402
 from small_trunk import ARCHITECTURE, LAYOUT, MEAN, STD, write_start  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -236,17 +237,17 @@ def test_boxes_too_small_to_learn_are_refused_before_the_training(
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
-def test_photos_without_boxes_are_backgrounds(
-    val: list[AnnotatedPhoto], settings: DetectorSettings, cards: list[Any], tmp_path: Path
+def test_sizes_on_the_card_are_told_by_photos_that_have_boxes(
+    val: list[AnnotatedPhoto], settings: DetectorSettings, tmp_path: Path
 ) -> None:
-    """One photo of nine has boxes; its sizes alone are what the card tells."""
-    empty = [boxed_photo(tmp_path / f"empty-{number}.png", {}) for number in range(8)]
+    """One photo of forty has a box, of 24×30 px, and a batch is one square: most batches show an empty photo."""
+    empty = [boxed_photo(tmp_path / f"empty-{number}.png", {}) for number in range(39)]
     one = boxed_photo(tmp_path / "one.png", {(8, 10, 32, 40): "cherry"})
-    short = replace(settings, recipe=replace(settings.recipe, n_epochs=1, mosaic_prob=0.0))
-    summary = train_detector([*empty, one], val, out=tmp_path / "run", settings=short)
-    assert summary is not None
-    assert (summary.n_train, summary.n_boxes) == (9, 1)
-    assert all(8 < side < 24 * 1.4 * 1.13 for side in cards[0].object_px)
+    data = build_detection_set([*empty, one], val, cache_root=tmp_path / "cache", seed=0)
+    for seed in range(8):
+        recipe = replace(settings.recipe, batch_size=1, mosaic_prob=0.0, seed=seed)
+        small_px, large_px = detector._object_px(data, recipe)
+        assert 8 < small_px < 24 < large_px < 24 * 1.4 * 1.13
 
 
 @pytest.mark.parametrize(
