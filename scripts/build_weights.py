@@ -20,7 +20,7 @@ from facings.manifest import read_manifest
 from facings.simulate.cutouts import boxed_cutouts
 from facings.simulate.shelf_dataset import write_shelves
 from facings.terminal import track
-from facings.train.backbones import STARTER
+from facings.train.backbones import BUNDLED, STARTER
 from facings.train.checkpoint import CHECKPOINT_FILE
 from facings.train.detector import DetectorSettings, train_detector
 from facings.train.recognizer import TrainSettings, train_recognizer
@@ -75,7 +75,7 @@ def build_detector(data: Path, out: Path, n_threads: int) -> None:
             seed=SEED,
             track=track,
         )
-    settings = DetectorSettings(start=STARTER, n_threads=n_threads, is_resumed=(out / CHECKPOINT_FILE).exists())
+    settings = DetectorSettings(start=BUNDLED, n_threads=n_threads, is_resumed=(out / CHECKPOINT_FILE).exists())
     done = train_detector(
         [*train, *read_annotations(shelves / "annotations.json").photos], val, out=out, settings=settings, track=track
     )

@@ -60,6 +60,7 @@ class Canvases:
         data: The photos.
         schedule: Which photo leads each square, how many, and how large.
         mosaic_prob: Share of the squares that are put together from four photos, in [0, 1].
+        plain_frac: Share of all steps, the last ones, whose squares show one photo each, in [0, 1].
         color_jitter: Largest relative change of brightness, contrast and saturation, in [0, 1).
         is_mirrored: Mirror half of the pieces.
         mean: RGB, 0 to 255: subtracted, and the color of what no photo covers.
@@ -72,6 +73,7 @@ class Canvases:
         schedule: Schedule,
         *,
         mosaic_prob: float,
+        plain_frac: float,
         color_jitter: float,
         is_mirrored: bool,
         mean: tuple[float, float, float],
@@ -79,6 +81,7 @@ class Canvases:
     ) -> None:
         self._data, self._schedule = data, schedule
         self._mosaic_prob, self._color_jitter, self._is_mirrored = mosaic_prob, color_jitter, is_mirrored
+        self._n_mixed_steps = round((1 - plain_frac) * schedule.n_steps)
         self._mean, self._std = channel_values(mean), channel_values(std)
         self._blank = np.array([round(value) for value in mean], np.uint8)
 
@@ -89,7 +92,8 @@ class Canvases:
     def _make(self, number: int) -> CanvasBatch:
         rows, side = self._schedule.step(number)
         rng = np.random.default_rng((self._schedule.seed, 2, number))
-        squares = [self._square(row, side, rng) for row in rows.tolist()]
+        mosaic_prob = self._mosaic_prob if number < self._n_mixed_steps else 0.0
+        squares = [self._square(row, side, mosaic_prob, rng) for row in rows.tolist()]
         pixels = torch.from_numpy(np.stack([square.pixels for square in squares])).permute(0, 3, 1, 2).float()
         pixels = (recolored(pixels, self._color_jitter, rng) - self._mean) / self._std
         targets = [
@@ -97,8 +101,8 @@ class Canvases:
         ]
         return CanvasBatch(pixels.contiguous(memory_format=torch.channels_last), targets)
 
-    def _square(self, row: int, side: int, rng: np.random.Generator) -> _Piece:
-        if self._is_dense(row, side) or rng.random() >= self._mosaic_prob:
+    def _square(self, row: int, side: int, mosaic_prob: float, rng: np.random.Generator) -> _Piece:
+        if self._is_dense(row, side) or rng.random() >= mosaic_prob:
             return self._piece(row, side, rng)
         half = side // 2
         rows = [row, *rng.choice(self._data.train_rows, 3).tolist()]

@@ -262,6 +262,7 @@ def _object_px(data: DetectionSet, recipe: DetectorRecipe) -> tuple[float, float
         data,
         schedule,
         mosaic_prob=recipe.mosaic_prob,
+        plain_frac=0.0,
         color_jitter=0.0,
         is_mirrored=False,
         mean=(0.0, 0.0, 0.0),

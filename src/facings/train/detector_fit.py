@@ -79,6 +79,7 @@ class _Detection:
             data,
             share_of(self.schedule, devices),
             mosaic_prob=recipe.mosaic_prob,
+            plain_frac=recipe.plain_frac,
             color_jitter=recipe.color_jitter,
             is_mirrored=len(data.labels) == 1,
             mean=mean,

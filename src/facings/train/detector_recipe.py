@@ -29,6 +29,8 @@ class DetectorRecipe:
             cosine.
         ema_decay: Share of the averaged weights that a step keeps, in [0, 1).
         mosaic_prob: Share of the squares that are put together from four photos, in [0, 1].
+        plain_frac: Share of all steps, in [0, 1], in which no square is; at the end, so that the network settles on
+            photos as they come (Ge et al., "YOLOX", 2021).
         color_jitter: Largest relative change of brightness, contrast and saturation, in [0, 1).
         nms_iou: Of two boxes that overlap more, the less confident one is left out.
         patience: Epochs without a better validation result after which the training ends early.
@@ -37,7 +39,7 @@ class DetectorRecipe:
 
     kind: str = "fcos"
     n_channels: int = 96
-    n_epochs: int = 4
+    n_epochs: int = 6
     canvas_px: int = 256
     batch_size: int = 16
     n_frozen_stages: int = 1
@@ -46,8 +48,9 @@ class DetectorRecipe:
     layer_decay: float = 0.75
     weight_decay: float = 0.05
     warmup_frac: float = 0.1
-    ema_decay: float = 0.998
+    ema_decay: float = 0.99
     mosaic_prob: float = 0.4
+    plain_frac: float = 1 / 3
     color_jitter: float = 0.3
     nms_iou: float = 0.6
     patience: int = 4
@@ -63,8 +66,10 @@ class DetectorRecipe:
             raise BadInput(f"Detector recipe: got canvas_px {self.canvas_px}, wanted a multiple of {STRIDES[-1]}.")
         if not all(0 <= share < 1 for share in (self.ema_decay, self.color_jitter, self.warmup_frac)):
             raise BadInput("Detector recipe: wanted ema_decay, color_jitter and warmup_frac in [0, 1).")
-        if not 0 <= self.mosaic_prob <= 1 or not 0 < self.layer_decay <= 1 or not 0 < self.nms_iou <= 1:
-            raise BadInput("Detector recipe: wanted mosaic_prob in [0, 1], layer_decay and nms_iou in (0, 1].")
+        if not all(0 <= share <= 1 for share in (self.mosaic_prob, self.plain_frac)):
+            raise BadInput("Detector recipe: wanted mosaic_prob and plain_frac in [0, 1].")
+        if not 0 < self.layer_decay <= 1 or not 0 < self.nms_iou <= 1:
+            raise BadInput("Detector recipe: wanted layer_decay and nms_iou in (0, 1].")
 
     def lr_factor(self, progress: float) -> float:
         """Share of the highest learning rate at a share of all steps."""

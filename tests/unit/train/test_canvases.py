@@ -21,8 +21,12 @@ from facings.train.detector_set import build_detection_set  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-PLAIN = {"mosaic_prob": 0.0, "color_jitter": 0.0, "is_mirrored": False, "mean": (0.0,) * 3, "std": (1.0,) * 3}
-VARIED = {"mosaic_prob": 0.5, "color_jitter": 0.3, "is_mirrored": True, "mean": (128.0,) * 3, "std": (64.0,) * 3}
+PLAIN = {
+    "mosaic_prob": 0.0, "plain_frac": 0.0, "color_jitter": 0.0, "is_mirrored": False, "mean": (0.0,) * 3,
+    "std": (1.0,) * 3,
+}  # fmt: skip
+VARIED = {**PLAIN, "mosaic_prob": 0.5, "color_jitter": 0.3, "is_mirrored": True, "mean": (128.0,) * 3}
+VARIED["std"] = (64.0,) * 3
 HALF_WAY = 100  # between a color's channel and the gray around it
 RED, GREEN = 0, 1
 
@@ -147,6 +151,19 @@ def test_classes_stay_with_their_boxes(canvases_of: Any, tmp_path: Path) -> None
             assert painted(pixels, label)[int(y1 + y2) // 2, int(x1 + x2) // 2]
             n_of[label] += 1
     assert min(n_of) > 10
+
+
+def test_last_steps_show_one_photo_a_square(canvases_of: Any, tmp_path: Path) -> None:
+    photo = boxed_photo(tmp_path / "one.png", {(30, 20, 90, 76): "cherry"}, (128, 96))
+
+    def pixels_of(**how: Any) -> list[Any]:
+        return [batch.pixels for batch in canvases_of([photo], n_steps=8, **how).from_step(0)]
+
+    mixed, plain = pixels_of(mosaic_prob=1.0), pixels_of(mosaic_prob=0.0)
+    assert all(not torch.equal(one, other) for one, other in zip(mixed, plain, strict=True))
+    settling = pixels_of(mosaic_prob=1.0, plain_frac=0.25)
+    for step, got in enumerate(settling):
+        assert torch.equal(got, mixed[step] if step < 6 else plain[step])
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True])

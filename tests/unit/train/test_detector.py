@@ -264,6 +264,7 @@ def test_sizes_on_the_card_are_told_by_photos_that_have_boxes(
         {"ema_decay": 1.0},
         {"color_jitter": 1.0},
         {"mosaic_prob": 1.1},
+        {"plain_frac": -0.1},
         {"layer_decay": 0.0},
         {"nms_iou": 0.0},
         {"patience": 0},
