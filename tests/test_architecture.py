@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "facings"
 # Each ring may import itself and the rings before it.
 RINGS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "progress"}),
-    frozenset({"types", "quality", "gtin", "model_card"}),
+    frozenset({"types", "quality", "evidence", "gtin", "model_card"}),
     frozenset(
         {
             "images",
@@ -26,13 +26,57 @@ RINGS: tuple[frozenset[str], ...] = (
             "embed",
             "match",
             "decide",
+            "calibrate",
+            "conformal",
+            "likeness",
             "catalog",
             "csv_table",
+            "net_content",
+            "printed_words",
             "near_duplicates",
+            "catalog_doubles",
+            "cells",
+            "twin_verifier",
         }
     ),
-    frozenset({"manifest", "annotations", "coach", "kept_index", "gallery", "record", "annotate", "page"}),
-    frozenset({"enroll", "verify", "report", "pipeline", "evaluate", "simulate", "train", "public_data", "apps"}),
+    frozenset(
+        {
+            "manifest",
+            "annotations",
+            "coach",
+            "kept_index",
+            "kept_calibration",
+            "gallery",
+            "record",
+            "annotate",
+            "page",
+        }
+    ),
+    frozenset(
+        {
+            "enroll",
+            "verify",
+            "reembed",
+            "reembed_gates",
+            "gallery_copy",
+            "replay",
+            "report",
+            "pipeline",
+            "scale",
+            "weigh",
+            "twins",
+            "twin_check",
+            "twin_desk",
+            "twin_page",
+            "second_look",
+            "evaluate",
+            "simulate",
+            "train",
+            "public_data",
+            "apps",
+            "inbox",
+        }
+    ),
     frozenset({"adapters", "settings", "terminal"}),
     frozenset({"compose"}),
     frozenset({"doctor", "demo"}),
@@ -61,6 +105,11 @@ OUTSIDE_LIBRARIES = {
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "pyarrow": {"adapters"},
+    "statsforecast": {"adapters"},
+    "zxingcpp": {"adapters"},
+    "rapidocr": {"adapters"},
+    "cv2": {"adapters"},
+    "rapidfuzz": {"printed_words"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 

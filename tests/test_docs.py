@@ -28,6 +28,8 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as the README's reader has it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACINGS_THREADS", "1")
+    monkeypatch.setenv("FACINGS_DETECTOR", "whole-photo")  # the photos here are too plain to show products
+    monkeypatch.setenv("FACINGS_MAX_FALSE_ACCEPT", "0.7")  # two products cannot promise less than two thirds
     for number, sku in enumerate(("milk-1l", "oat-drink")):
         for shot in range(2):
             save_photo(tmp_path / "photos" / sku / f"{shot}.jpg", number, width=120 + 8 * shot)

@@ -15,9 +15,13 @@ from facings.csv_table import read_table
 from facings.errors import BadInput, Problem
 from facings.gtin import parse_gtin, to_gtin14
 
-COLUMNS = ("sku", "gtin", "name", "brand", "category", "size", "price", "currency", "depth", "reorder_point")
+COLUMNS = (
+    "sku", "gtin", "name", "brand", "category", "size", "price", "currency", "depth", "reorder_point", "width_mm",
+    "height_mm",
+)  # fmt: skip
 MAX_SKU_LENGTH = 128
 MAX_UNITS = 1_000_000
+MAX_SIDE_MM = 10_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Product:
         currency: ISO 4217 code, "" when not said.
         depth: How many units stand behind one another at a facing of a full shelf, the front one included, or None.
         reorder_point: With so many units or fewer in a shop, it is time to order; or None.
+        width_mm: Of the front as it stands on the shelf, in millimeters, or None.
+        height_mm: The same, or None.
     """
 
     sku: str
@@ -47,6 +53,8 @@ class Product:
     currency: str = ""
     depth: int | None = None
     reorder_point: int | None = None
+    width_mm: float | None = None
+    height_mm: float | None = None
 
     def __post_init__(self) -> None:
         if not self.sku.strip() or self.sku != self.sku.strip() or not self.sku.isprintable():
@@ -65,6 +73,9 @@ class Product:
             raise BadInput(f"Depth {self.depth}: wanted 1 to {MAX_UNITS} units.")
         if self.reorder_point is not None and not 0 <= self.reorder_point <= MAX_UNITS:
             raise BadInput(f"Reorder point {self.reorder_point}: wanted 0 to {MAX_UNITS} units.")
+        for name, side in (("Width", self.width_mm), ("Height", self.height_mm)):
+            if side is not None and not 1 <= side <= MAX_SIDE_MM:
+                raise BadInput(f"{name} {side}: wanted 1 to {MAX_SIDE_MM} mm.")
 
 
 class CatalogStore(Protocol):
@@ -163,7 +174,8 @@ def export_catalog(store: CatalogStore) -> str:
     for p in store.products().values():
         price = "" if p.price is None else str(p.price)
         units = ["" if n is None else str(n) for n in (p.depth, p.reorder_point)]
-        fields = [p.sku, p.gtin or "", p.name, p.brand, p.category, p.size, price, p.currency, *units]
+        sides = ["" if n is None else str(n).removesuffix(".0") for n in (p.width_mm, p.height_mm)]
+        fields = [p.sku, p.gtin or "", p.name, p.brand, p.category, p.size, price, p.currency, *units, *sides]
         (quoted if "\r" in "".join(fields) else writer).writerow(fields)
     return out.getvalue()
 
@@ -175,6 +187,7 @@ def _product(fields: Mapping[str, str], known: Mapping[str, Product]) -> Product
     if "price" in fields:
         values["price"] = _price(fields["price"])
     values |= {name: _units(name, fields[name]) for name in ("depth", "reorder_point") if name in fields}
+    values |= {name: _side(name, fields[name]) for name in ("width_mm", "height_mm") if name in fields}
     before = known.get(fields["sku"])
     return replace(before, **values) if before else Product(**values)  # type: ignore[arg-type]
 
@@ -198,6 +211,15 @@ def _units(name: str, text: str) -> int | None:
     if not (text.isascii() and text.isdecimal()):
         raise BadInput(f"{name} {text!r}: wanted a whole number of units.")
     return int(text)
+
+
+def _side(name: str, text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise BadInput(f"{name} {text!r}: wanted millimeters with a point, such as 66.5.") from error
 
 
 def _refuse_doubles(product: Product, good: Mapping[str, Product], sku_of_gtin: Mapping[str, str]) -> None:

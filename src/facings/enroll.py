@@ -15,7 +15,7 @@ from facings.catalog import Names, Product
 from facings.crop import cut_product
 from facings.embed import Embedder, embed_prepared, prepare
 from facings.errors import FacingsError, GalleryInvalid, Problem
-from facings.gallery import Box, GalleryStore, NewReference, Reference, Twins, refuse_other_space
+from facings.gallery import Box, GalleryStore, NearDuplicate, NewReference, Reference, refuse_other_space
 from facings.images import MAX_MEGAPIXELS, decode, read_bytes
 from facings.manifest import LabelledPhoto
 from facings.near_duplicates import near_pairs, perceptual_hash
@@ -35,7 +35,7 @@ class Enrollment:
         doubles: Files whose bytes another file of the same batch has; enrolled once.
         new_products: SKUs that the catalog lacked and now has.
         problems: Photos that were refused, and why.
-        twins: Pairs of references, one of them new, that look like the same picture.
+        near_duplicates: Pairs of references, one of them new, that look like the same picture.
         version: Of the gallery, afterwards.
     """
 
@@ -44,7 +44,7 @@ class Enrollment:
     doubles: list[str] = field(default_factory=list)
     new_products: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    twins: list[Twins] = field(default_factory=list)
+    near_duplicates: list[NearDuplicate] = field(default_factory=list)
     version: int = 0
 
 
@@ -98,7 +98,7 @@ def enroll(
             pieces = pool.map(lambda item: _read_piece(item, keys_before, names, embedder, max_megapixels), batch)
             fresh = _sift(list(pieces), enrolled, keys_before, names, result)
             _commit(store, fresh, names, result, embedder=embedder, model=model)
-    result.twins = _new_twins(store.references(), {r.reference_id for r in before})
+    result.near_duplicates = _new_near_duplicates(store.references(), {r.reference_id for r in before})
     return result
 
 
@@ -182,11 +182,11 @@ def _missing(names: Names, pieces: Iterable[_Piece]) -> list[Product]:
     return list(new.values())
 
 
-def _new_twins(references: Sequence[Reference], known: set[int]) -> list[Twins]:
+def _new_near_duplicates(references: Sequence[Reference], known: set[int]) -> list[NearDuplicate]:
     fresh = [r for r in references if r.reference_id not in known]
     pairs = near_pairs([r.look for r in fresh], [r.look for r in references])
     ordered = ((references[j], fresh[i]) for i, j in pairs)
-    return [Twins(a, b) for a, b in ordered if a.reference_id < b.reference_id]
+    return [NearDuplicate(a, b) for a, b in ordered if a.reference_id < b.reference_id]
 
 
 def _batches(items: Iterable[LabelledPhoto], size: int) -> Iterable[list[LabelledPhoto]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,12 +13,14 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from facings.catalog import CatalogStore, Names, Product
+from facings.crop import cut_product
 from facings.embed import Embedder
 from facings.errors import BadInput, GalleryInvalid, ModelMismatch
+from facings.images import decode
 from facings.kept_index import GalleryChanges, KeptIndex, keep_in_memory
 from facings.match import VectorIndex
 from facings.near_duplicates import near_pairs
-from facings.types import FloatArray
+from facings.types import FloatArray, UInt8Array
 
 Box = tuple[float, float, float, float]
 
@@ -65,6 +68,21 @@ class Added:
     n_added: int
 
 
+@dataclass(frozen=True)
+class Space:
+    """An embedding space that a store has references of.
+
+    Args:
+        space_id: Its identity.
+        model: How settings name the model that made it.
+        card: That model's card, as JSON.
+    """
+
+    space_id: str
+    model: str
+    card: str
+
+
 class GalleryStore(CatalogStore, Protocol):
     """Where references are kept, beside the catalog and the photos."""
 
@@ -76,22 +94,26 @@ class GalleryStore(CatalogStore, Protocol):
         """The bytes of a kept file."""
         ...
 
-    def spaces(self) -> dict[str, str]:
-        """Space → model, for the spaces that live references are in."""
+    def live_space(self) -> Space | None:
+        """The one space whose references are searched, also while others are made or kept; None for no reference."""
         ...
 
     def add_references(
         self, new: Sequence[NewReference], *, embedder: Embedder, model: str, products: Sequence[Product]
     ) -> Added:
-        """Add references, and the products they need, in one transaction. What is there already is left alone."""
+        """Add references, and the products they need, in one transaction. What is there already is left alone.
+
+        Raises:
+            ModelMismatch: The gallery holds references of another model.
+        """
         ...
 
     def remove_references(self, reference_ids: Sequence[int]) -> int:
-        """Remove references in one transaction; the new gallery version."""
+        """Remove references in one transaction, with their rows in other spaces; the new gallery version."""
         ...
 
-    def references(self) -> list[Reference]:
-        """All live references by id."""
+    def references(self, space_id: str = "") -> list[Reference]:
+        """All references by id that were not removed, of this space or, for "", of the one that is searched."""
         ...
 
     def gallery_version(self) -> int:
@@ -101,7 +123,10 @@ class GalleryStore(CatalogStore, Protocol):
     def changes_since(
         self, version: int, space_id: str, dim: int, *, mark: str = "", with_rows: bool = True
     ) -> GalleryChanges:
-        """What came and went in one space after a version of that mark, from one consistent view."""
+        """What came and went in one space after a version of that mark, from one consistent view.
+
+        A space that is not live has no references here, and had none before it went live.
+        """
         ...
 
 
@@ -195,6 +220,22 @@ class Gallery:
         self._version, self._mark, self._told = changes.version, changes.mark, None
 
 
+def reference_pixels(store: GalleryStore, reference: Reference, max_megapixels: float) -> UInt8Array:
+    """The pixels of a reference, uint8 (h, w, 3), from its kept photo.
+
+    Raises:
+        StoreFailed: The photo is gone.
+        GalleryInvalid: Its file was changed.
+        BadImage: It cannot be decoded, or is larger than so many megapixels.
+        BadInput: The box leaves too little of it.
+    """
+    data = store.get_photo(reference.photo_id)
+    if hashlib.sha256(data).hexdigest() != reference.photo_id:
+        raise GalleryInvalid("its photo file was changed: the hash of its bytes is another one.")
+    image = decode(data, source=reference.source, max_megapixels=max_megapixels)
+    return cut_product(image, reference.box)
+
+
 def explain_empty(store: GalleryStore, embedder: Embedder) -> NoReturn:
     """Say why there is nothing to search for this model.
 
@@ -212,13 +253,22 @@ def refuse_other_space(store: GalleryStore, embedder: Embedder) -> None:
     Raises:
         ModelMismatch: It holds references of another model.
     """
-    for space_id, model in store.spaces().items():
-        if space_id != embedder.space_id:
-            raise ModelMismatch(
-                f"The gallery was made by model {model!r} (space {space_id}), "
-                f"this is {embedder.card.name!r} (space {embedder.space_id}).",
-                f"Use --model {model}, or build a gallery with this model in a store of its own.",
-            )
+    refuse_space(store.live_space(), Space(embedder.space_id, embedder.card.name, ""))
+
+
+def refuse_space(live: Space | None, given: Space) -> None:
+    """Do nothing if there is no live space or the given one is it.
+
+    Raises:
+        ModelMismatch: The gallery holds references of another model.
+    """
+    if live is not None and live.space_id != given.space_id:
+        raise ModelMismatch(
+            f"The gallery was made by model {live.model!r} (space {live.space_id}), "
+            f"this is {given.model!r} (space {given.space_id}).",
+            f"Use --model {live.model}, move the gallery to this model with facings gallery reembed, "
+            "or build one with this model in a store of its own.",
+        )
 
 
 def remove(store: GalleryStore, label: str, photo: str | None = None) -> int:
@@ -249,7 +299,7 @@ def remove(store: GalleryStore, label: str, photo: str | None = None) -> int:
 
 
 @dataclass(frozen=True)
-class Twins:
+class NearDuplicate:
     """Two references that look like the same picture."""
 
     first: Reference
@@ -266,7 +316,7 @@ class Twins:
         return self.first.sku != self.second.sku
 
 
-def find_twins(references: Sequence[Reference]) -> list[Twins]:
+def find_near_duplicates(references: Sequence[Reference]) -> list[NearDuplicate]:
     """Pairs of references that are the same file or look like the same picture, by id."""
     looks = [r.look for r in references]
-    return [Twins(references[i], references[j]) for i, j in near_pairs(looks, looks) if i < j]
+    return [NearDuplicate(references[i], references[j]) for i, j in near_pairs(looks, looks) if i < j]

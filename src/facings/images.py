@@ -14,7 +14,7 @@ import os
 import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def read_bytes(path: Path) -> bytes:
         raise BadImage(f"{str(path)!r}: cannot be read ({error}).") from error
 
 
-def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS) -> Image:
+def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS, zone: tzinfo = UTC) -> Image:
     """Decode a photo safely.
 
     Gray of more than 8 bits is scaled to 8, transparency is laid on white, of several frames the first is used, CMYK
@@ -126,6 +126,7 @@ def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS) 
         data: The file's bytes.
         source: Name for messages.
         max_megapixels: Refuse larger pictures before any pixel is decoded (decompression bombs).
+        zone: Whose clock the camera shows where it does not say.
 
     Returns:
         The upright photo, uint8 (H, W, 3) RGB.
@@ -139,7 +140,7 @@ def decode(data: bytes, *, source: str, max_megapixels: float = MAX_MEGAPIXELS) 
     try:
         with PillowImage.open(io.BytesIO(data), formats=OPENED_AS) as opened:
             _check_size(opened, source, max_megapixels)
-            return _upright_rgb(opened, data, source)
+            return _upright_rgb(opened, data, source, zone)
     except UnidentifiedImageError as error:
         raise BadImage(f"{source}: {_describe_unread(data)}; wanted one of {', '.join(FORMATS)}.") from error
     except PillowImage.DecompressionBombError as error:
@@ -170,13 +171,13 @@ def _check_size(opened: PillowImage.Image, source: str, max_megapixels: float) -
         )
 
 
-def _upright_rgb(opened: PillowImage.Image, data: bytes, source: str) -> Image:
+def _upright_rgb(opened: PillowImage.Image, data: bytes, source: str, zone: tzinfo) -> Image:
     notes = []
     n_frames = getattr(opened, "n_frames", 1)
     if n_frames > 1 and opened.format != "MPO":  # the further frames of an MPO are previews of the same shot
         notes.append(f"{n_frames} frames or pages: the first one was used")
     opened.load()
-    taken_at = _taken_at(opened)
+    taken_at = _taken_at(opened, zone)
     pixels, conversion = _to_srgb(_turned(opened))
     if conversion:
         notes.append(conversion)
@@ -277,27 +278,33 @@ def _by_profile(picture: PillowImage.Image) -> ImageCms.ImageCmsTransform | None
         return None
 
 
-def _taken_at(picture: PillowImage.Image) -> datetime | None:
-    """EXIF DateTimeOriginal as aware time; the offset tag where there is one, else the value is read as UTC."""
+def _taken_at(picture: PillowImage.Image, zone: tzinfo) -> datetime | None:
+    """EXIF DateTimeOriginal as aware time; the offset tag where there is one, else the value is read in the zone.
+
+    Of an hour that the zone's clock shows twice, it is the first; in one that it leaves out, the camera's clock was not
+    put forward yet.
+    """
     try:
         tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
         text = str(tags.get(ExifTags.Base.DateTimeOriginal, ""))
         offset = str(tags.get(ExifTags.Base.OffsetTimeOriginal, ""))
         naive = datetime.strptime(text.strip("\x00 "), "%Y:%m:%d %H:%M:%S")
-        moment = naive.replace(tzinfo=_zone(offset.strip("\x00 ")))
-        moment.astimezone(UTC)  # a moment that UTC cannot express is none
+        own = _offset(offset.strip("\x00 "))
+        utc = naive.replace(tzinfo=own or zone).astimezone(UTC)  # a moment that UTC cannot express is none
     except DAMAGED:
         return None
-    return moment
+    return utc.astimezone(own) if own else utc
 
 
-def _zone(offset: str) -> timezone:
-    """ "+05:30" as a zone; UTC for anything else."""
+def _offset(offset: str) -> timezone | None:
+    """ "+05:30" or "Z" as a zone; None for anything else."""
+    if offset == "Z":
+        return UTC
     sign, hours, minutes = offset[:1], offset[1:3], offset[4:6]
     if len(offset) == 6 and sign in "+-" and hours.isdecimal() and minutes.isdecimal() and int(hours) < 24:
         ahead = timedelta(hours=int(hours), minutes=int(minutes))
         return timezone(ahead if sign == "+" else -ahead)
-    return UTC
+    return None
 
 
 def _describe_unread(data: bytes) -> str:

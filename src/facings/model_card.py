@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from facings.errors import BadInput, ModelMismatch, ModelNotFound
 
 MODEL_FILE = "model.onnx"
+CELLS_FILE = "cells.onnx"  # the first stages of the same network, see cells.py; networks without maps have none
 WEIGHTS_FILE = "weights.safetensors"
 CARD_KEY = "facings.card"
 WEIGHTS_KEY = "facings.weights_sha256"  # of the weights file that the graph points into

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Protocol
 
 from facings.coach import judge, judge_facings
 from facings.crop import crop
-from facings.decide import Limits, decide
+from facings.decide import N_COMPARED, Promise, decide
 from facings.detect import Detector, GivenBoxes, WholePhoto
 from facings.embed import Embedder, embed
 from facings.errors import FacingsError, PhotoRefused
 from facings.gallery import Gallery, GalleryStore
 from facings.images import decode, read_bytes
+from facings.kept_calibration import KeptCalibration
 from facings.match import match
 from facings.quality import PhotoQuality
 from facings.record import ReadingStore, record
+from facings.second_look import SecondLook
 from facings.types import Crops, Decision, Detections, Image, PhotoDetections, PhotoError, PhotoResult, Recognition
 
 
@@ -43,11 +46,13 @@ class Finder:
         detector: Step 2.
         max_megapixels: Larger photos are refused.
         refuses_bad_photos: Whether a photo that the coach finds fault with is refused.
+        zone: Whose clock the camera shows where it does not say.
     """
 
     detector: Detector
     max_megapixels: float
     refuses_bad_photos: bool = False
+    zone: tzinfo = UTC
 
     def find(self, data: bytes, source: str) -> Found:
         """The bytes of a photo in, boxes of its products out.
@@ -57,7 +62,7 @@ class Finder:
             PhotoRefused: It is too poor, and such photos are refused.
             BadInput: The detector cannot say anything about it.
         """
-        image = decode(data, source=source, max_megapixels=self.max_megapixels)
+        image = decode(data, source=source, max_megapixels=self.max_megapixels, zone=self.zone)
         quality = self._checked(judge(image), source)
         detections = self.detector.detect(image)
         if not isinstance(self.detector, WholePhoto):  # whose box is no facing
@@ -106,21 +111,25 @@ class Pipeline:
         finder: Steps 1 and 2.
         embedder: Step 4.
         gallery: What step 5 searches.
-        limits: What step 6 accepts.
+        calibration: What step 6 knows of that gallery.
+        promise: What step 6 is asked for.
         store: Where step 7 writes; None to look without recording.
         place: Where the photos were taken, for the record.
         top_k: Candidates a crop.
         min_crop_px: The shortest side of a crop that is recognized.
+        second_look: What looks for more evidence where the picture does not decide; None for the picture alone.
     """
 
     finder: Finder
     embedder: Embedder
     gallery: Gallery
-    limits: Limits
+    calibration: KeptCalibration
+    promise: Promise
     store: RecordStore | None
     place: str
     top_k: int
     min_crop_px: int
+    second_look: SecondLook | None = None
 
     def recognize_photo(self, path: Path) -> PhotoResult:
         """Photo in, recognitions out, in the order of the path.
@@ -133,13 +142,17 @@ class Pipeline:
         crops = crop(found.image, found.detections, min_side_px=self.min_crop_px)
         queries = embed(crops.pixels, self.embedder)
         with self.gallery.current() as gallery:
-            candidates = match(queries, gallery.index, gallery.sku_of, k=max(2, self.top_k))
-        decisions = [decide(several, self.limits) for several in candidates]
+            candidates = match(queries, gallery.index, gallery.sku_of, k=max(N_COMPARED, self.top_k))
+        calibration = self.calibration.at(gallery.version)
+        decisions = decide(queries.rows, candidates, calibration, self.promise)
+        recognitions = self._recognitions(found.detections, crops, decisions)
+        if self.second_look is not None:
+            recognitions = self.second_look.look(found.image, recognitions)
         result = PhotoResult(
             photo=str(path),
             width=found.image.width,
             height=found.image.height,
-            recognitions=self._recognitions(found.detections, crops, decisions),
+            recognitions=tuple(self._shown(r) for r in recognitions),
             photo_id=found.image.photo_id,
             taken_at=found.image.taken_at,
             notes=found.notes + _too_small(crops),
@@ -177,15 +190,20 @@ class Pipeline:
         decided = dict(zip(crops.detection_index.tolist(), decisions, strict=True))
         too_small = Decision("unknown", None, (), (f"too small: a side under {self.min_crop_px} px",))
         return tuple(
-            Recognition((x1, y1, x2, y2), confidence, self._shown(decided.get(row, too_small)))
+            Recognition((x1, y1, x2, y2), confidence, decided.get(row, too_small))
             for row, ((x1, y1, x2, y2), confidence) in enumerate(
                 zip(detections.xyxy.tolist(), detections.confidence.tolist(), strict=True)
             )
         )
 
-    def _shown(self, decision: Decision) -> Decision:
-        """The decision with `top_k` candidates; it was made on two at least."""
-        return replace(decision, candidates=decision.candidates[: self.top_k])
+    def _shown(self, recognition: Recognition) -> Recognition:
+        """With `top_k` candidates, and the accepted one; it was decided on more."""
+        decision = recognition.decision
+        shown = tuple(c for n, c in enumerate(decision.candidates) if n < self.top_k or c.sku == decision.sku)
+        if decision.verdict == "ambiguous" and len(shown) < len(decision.candidates):
+            cut = f"{len(shown)} of them are shown, with no probability stated; more with top_k"
+            decision = replace(decision, reasons=(*decision.reasons, cut), probability=None)
+        return replace(recognition, decision=replace(decision, candidates=shown))
 
 
 def _too_small(crops: Crops) -> tuple[str, ...]:

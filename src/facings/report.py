@@ -97,9 +97,8 @@ def report(readings: Sequence[Reading], products: Mapping[str, Product]) -> Repo
         for r in reading.recognitions:
             verdicts[r.decision.verdict] += 1
             if r.decision.sku is not None:
-                seen.setdefault((reading.place, r.decision.sku), []).append(
-                    (reading, r.decision.candidates[0].similarity)
-                )
+                similarity = next(c.similarity for c in r.decision.candidates if c.sku == r.decision.sku)
+                seen.setdefault((reading.place, r.decision.sku), []).append((reading, similarity))
     lines = [_line(place, products.get(sku, Product(sku)), facings) for (place, sku), facings in seen.items()]
     times = [reading.seen_at for reading in readings]
     return Report(

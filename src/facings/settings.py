@@ -31,10 +31,9 @@ class Settings(BaseSettings):
     photos: Path | None = Field(None, description="Folder of kept photos; needed with a database URL.")
     model: str = Field("", description="Model directory; empty for the one the gallery was made with, else bundled.")
     detector: str = Field(
-        "auto",
+        "product-detector",
         min_length=1,
-        description="'product-detector' (bundled), 'whole-photo' (each photo is one product), or a detector's "
-        "directory; 'auto' is the bundled one where it ships, else 'whole-photo'.",
+        description="'product-detector' (bundled), 'whole-photo' (each photo is one product), or its directory.",
     )
     min_confidence: float | None = Field(
         None, ge=0, le=1, description="Less certain boxes are left out; None for the detector's own limit."
@@ -50,8 +49,19 @@ class Settings(BaseSettings):
         default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=256, description="Threads of every library."
     )
     top_k: int = Field(5, ge=1, le=100, description="Candidates a crop.")
-    min_similarity: float = Field(0.70, ge=-1, le=1, description="Below this cosine a crop is unknown.")
-    min_margin: float = Field(0.08, ge=0, le=2, description="Below this lead over the runner-up it is ambiguous.")
+    max_false_accept: float = Field(
+        0.05, gt=0, le=1, description="The share of photos of products that are not enrolled that may be accepted."
+    )
+    enroll_proposals: bool = Field(
+        False,
+        description="Crops whose barcode says a product of the catalog are enrolled at once; else they wait for "
+        "'facings inbox confirm'.",
+    )
+    evidence: Literal["ambiguous", "always", "never"] = Field(
+        "ambiguous",
+        description="When barcodes and sizes are looked for beside the picture, and text with facings[text]: where it "
+        "leaves the answer open, at every box, or never.",
+    )
     min_crop_px: int = Field(8, ge=1, description="Boxes with a shorter side are too small to be recognized.")
     max_megapixels: float = Field(120.0, gt=0, description="Larger photos are refused.")
     zone: str = Field("UTC", min_length=1, description="Time zone of sites that were not set; an IANA name.")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facings.errors import BadInput
+from facings.evidence import Evidence
 from facings.quality import PhotoQuality
 
 UInt8Array = NDArray[np.uint8]
@@ -165,14 +166,16 @@ class Decision:
     Args:
         verdict: "accepted" (one product), "ambiguous" (one of the candidates, which one is open) or "unknown".
         sku: The product when accepted, else None.
-        candidates: Top-k products, most similar first.
+        candidates: The likest products first; when ambiguous, those in question.
         reasons: Why, in words.
+        probability: When ambiguous, with what probability an enrolled product is among the candidates; None: not said.
     """
 
     verdict: Verdict
     sku: str | None
     candidates: tuple[Candidate, ...]
     reasons: tuple[str, ...] = ()
+    probability: float | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict == "accepted") != (self.sku is not None):
@@ -187,11 +190,13 @@ class Recognition:
         box: x1, y1, x2, y2 in pixels of the upright photo.
         confidence: The detector's certainty that this is a product, in [0, 1].
         decision: The answer.
+        evidence: What was read or measured beside the picture, and what each piece did to the answer.
     """
 
     box: tuple[float, float, float, float]
     confidence: float
     decision: Decision
+    evidence: tuple[Evidence, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """One entry of `recognitions` in the JSON contract."""
@@ -202,6 +207,8 @@ class Recognition:
             "sku": self.decision.sku,
             "candidates": [{"sku": c.sku, "similarity": round(c.similarity, 4)} for c in self.decision.candidates],
             "reasons": list(self.decision.reasons),
+            "probability": self.decision.probability,
+            "evidence": [piece.to_json() for piece in self.evidence],
         }
 
 

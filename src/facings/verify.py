@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
-from facings.crop import cut_product
 from facings.embed import Embedder, embed
 from facings.errors import FacingsError, GalleryInvalid, Problem
-from facings.gallery import GalleryStore, Reference, Twins, explain_empty, find_twins
-from facings.images import MAX_MEGAPIXELS, decode
+from facings.gallery import (
+    GalleryStore,
+    NearDuplicate,
+    Reference,
+    explain_empty,
+    find_near_duplicates,
+    reference_pixels,
+)
+from facings.images import MAX_MEGAPIXELS
 from facings.progress import Track, untracked
 from facings.types import FloatArray
 
@@ -26,7 +31,7 @@ class Verification:
     n_references: int
     n_products: int
     problems: tuple[Problem, ...]
-    twins: tuple[Twins, ...]
+    near_duplicates: tuple[NearDuplicate, ...]
     single_photo_skus: tuple[str, ...]
 
 
@@ -61,7 +66,7 @@ def verify(
         n_references=len(references),
         n_products=len(n_photos),
         problems=tuple(problems),
-        twins=tuple(find_twins(references)),
+        near_duplicates=tuple(find_near_duplicates(references)),
         single_photo_skus=tuple(sorted(sku for sku, n in n_photos.items() if n == 1)),
     )
 
@@ -73,14 +78,7 @@ def _fault(
     if row is None:
         return f"its vector is missing or of another space ({reference.space_id})."
     try:
-        data = store.get_photo(reference.photo_id)
-    except FacingsError as error:
-        return str(error)
-    if hashlib.sha256(data).hexdigest() != reference.photo_id:
-        return "its photo file was changed: the hash of its bytes is another one."
-    try:
-        image = decode(data, source=reference.source, max_megapixels=max_megapixels)
-        again = embed([cut_product(image, reference.box)], embedder).rows[0]
+        again = embed([reference_pixels(store, reference, max_megapixels)], embedder).rows[0]
     except FacingsError as error:
         return str(error)
     apart = float(np.linalg.norm(again - row))  # of the vectors, not their angle: a scaled one is damaged too

@@ -8,71 +8,18 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image as PillowImage
 
+from command_line import Run
 from conftest import make_pixels, save_photo
-from facings import cli
 
+pytestmark = pytest.mark.usefixtures("one_product_a_photo")
 
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
 
 SKUS = ("apple", "bread", "cocoa")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FACINGS_THREADS", "1")
-    monkeypatch.setenv("FACINGS_DETECTOR", "whole-photo")  # photos of one product; shelves are in test_detect.py
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["facings", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return call
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """Three products, two photos each; a query is the same scene with other noise."""
-    for number, sku in enumerate(SKUS):
-        for shot in range(2):
-            save_photo(tmp_path / "photos" / sku / f"{shot}.jpg", number, width=128 + 16 * shot, height=128)
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def shop(run: Run, photos: Path) -> Run:
-    """A store with these products enrolled."""
-    assert run("init").code == 0
-    assert run("gallery", "build", photos).code == 0
-    return run
-
-
-def json_lines(done: Done) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.out.splitlines()]
 
 
 def test_help_names_every_command(run: Run) -> None:
@@ -108,7 +55,7 @@ def test_build_recognize_report(shop: Run, tmp_path: Path) -> None:
     query = save_photo(tmp_path / "new" / "bread.jpg", 1, width=144, height=120)
     done = shop("recognize", query, "--json", "--place", "store-1/aisle-2", "--annotate", "drawn")
     assert done.code == 0
-    (result,) = json_lines(done)
+    (result,) = done.lines
     assert result["photo"] == str(query)
     assert (result["width"], result["height"]) == (144, 120)
     assert result["error"] is None
@@ -144,7 +91,7 @@ def test_bad_photos_are_reported_and_the_rest_goes_on(shop: Run, photos: Path, t
     good = photos / "apple" / "0.jpg"
     done = shop("recognize", "empty.jpg", good, "text.jpg", "missing.jpg", "--json")
     assert done.code == 1
-    results = json_lines(done)
+    results = done.lines
     assert [r["photo"] for r in results] == ["empty.jpg", str(good), "text.jpg", "missing.jpg"]
     assert [r["error"] and r["error"]["code"] for r in results] == ["bad_image", None, "bad_image", "bad_image"]
     for name in ("empty.jpg", "text.jpg", "missing.jpg"):
@@ -164,8 +111,8 @@ def test_boxes_from_csv_and_coco_give_the_same(shop: Run, tmp_path: Path) -> Non
     ]
     coco = {"images": [{"id": 7, "file_name": "shelf.png"}], "annotations": annotations}
     (tmp_path / "boxes.json").write_text(json.dumps(coco))
-    from_csv = json_lines(shop("recognize", "shelf.png", "--json", "--boxes", "boxes.csv"))
-    from_coco = json_lines(shop("recognize", "shelf.png", "--json", "--boxes", "boxes.json"))
+    from_csv = shop("recognize", "shelf.png", "--json", "--boxes", "boxes.csv").lines
+    from_coco = shop("recognize", "shelf.png", "--json", "--boxes", "boxes.json").lines
     assert from_csv == from_coco
     found = from_csv[0]["recognitions"]
     assert [r["candidates"][0]["sku"] for r in found[:3]] == list(SKUS)
@@ -182,7 +129,7 @@ def test_a_broken_box_file_says_which_line(shop: Run, photos: Path, tmp_path: Pa
     assert done.code == 1
     assert "b.csv:3" in done.err
     assert "b.csv:4" in done.err
-    assert len(json_lines(done)[0]["recognitions"]) == 1
+    assert len(done.lines[0]["recognitions"]) == 1
     (tmp_path / "b.json").write_text('{"images": [')
     done = shop("recognize", photo, "--boxes", "b.json")
     assert done.code == 1
@@ -192,12 +139,12 @@ def test_a_broken_box_file_says_which_line(shop: Run, photos: Path, tmp_path: Pa
 def test_one_photo_enrolls_a_product_and_removing_forgets_it(shop: Run, tmp_path: Path) -> None:
     new = save_photo(tmp_path / "soap.jpg", 50, width=128, height=128)
     query = save_photo(tmp_path / "soap-query.jpg", 50, width=144, height=144)
-    assert json_lines(shop("recognize", query, "--json"))[0]["recognitions"][0]["sku"] != "soap"
+    assert shop("recognize", query, "--json").lines[0]["recognitions"][0]["sku"] != "soap"
     assert shop("gallery", "add", "soap", new).code == 0
-    assert json_lines(shop("recognize", query, "--json"))[0]["recognitions"][0]["sku"] == "soap"
+    assert shop("recognize", query, "--json").lines[0]["recognitions"][0]["sku"] == "soap"
     assert "soap" in shop("catalog", "list").out
     assert shop("gallery", "remove", "soap").code == 0
-    again = json_lines(shop("recognize", query, "--json"))[0]["recognitions"][0]
+    again = shop("recognize", query, "--json").lines[0]["recognitions"][0]
     assert "soap" not in [c["sku"] for c in again["candidates"]]
     gone = shop("gallery", "remove", "soap")
     assert gone.code == 1
@@ -215,7 +162,8 @@ def test_catalog_import_reports_bad_rows_and_export_gives_it_back(run: Run, tmp_
     assert "products.csv:3" in done.err
     assert "check digit is 2, wanted 1" in done.err
     assert run("catalog", "export").out == (
-        "sku,gtin,name,brand,category,size,price,currency,depth,reorder_point\nmilk,4006381333931,Milk,,,,1.09,EUR,,\n"
+        "sku,gtin,name,brand,category,size,price,currency,depth,reorder_point,width_mm,height_mm\n"
+        "milk,4006381333931,Milk,,,,1.09,EUR,,,,\n"
     )
     assert json.loads(run("catalog", "list", "--json").out)[0]["price"] == "1.09"
     strict = run("catalog", "import", "products.csv", "--strict")
@@ -336,7 +284,7 @@ def test_simulated_store_is_understood(run: Run, tmp_path: Path) -> None:
     assert "0 new products" in built.err
     shelf = run("recognize", "drawn/shelves", "--boxes", "drawn/shelves.json", "--json")
     assert shelf.code == 0
-    assert len(json_lines(shelf)[0]["recognitions"]) > 3
+    assert len(shelf.lines[0]["recognitions"]) > 3
 
 
 def test_a_closed_pipe_is_no_error_message(shop: Run, photos: Path, tmp_path: Path) -> None:

@@ -21,10 +21,12 @@ from facings.enroll import BATCH_SIZE, enroll
 from facings.gallery import Box
 from facings.manifest import read_manifest
 from facings.record import record
+from facings.reembed import BATCH_SIZE as REEMBED_BATCH
+from facings.reembed import reembed
 from facings.verify import verify
 
 N_PHOTOS, N_PRODUCTS = 200, 20
-SCRIPT = Path(__file__).with_name("work_slowly.py")
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +56,10 @@ def contents(store: SqlStore) -> set[tuple[str, str, Box | None]]:
 
 def work_and_kill(*arguments: str, n_lines: int, then_s: float) -> list[str]:
     """Start the job, kill it some time after its nth line, and give the lines that it wrote."""
-    paths = [str(Path(errors.__file__).parents[1]), str(SCRIPT.parents[1])]
+    paths = [str(Path(errors.__file__).parents[1]), str(TESTS)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     with subprocess.Popen(
-        [sys.executable, str(SCRIPT), *arguments], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "e2e.work_slowly", *arguments], env=environment, stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdout is not None
         lines = [worker.stdout.readline().strip() for _ in range(n_lines)]
@@ -107,6 +109,38 @@ def test_a_killed_build_is_sound_and_goes_on(
     assert contents(store) == uninterrupted
     assert len(store.references()) == N_PHOTOS
     assert verify(store, embedder=FakeEmbedder()).problems == ()
+    store.close()
+
+
+@pytest.mark.parametrize(("n_words", "then_s"), [(0, 0.0), (3, 0.0), (4, 0.01), (5, 0.0), (8, 0.02), (8, 0.5)])
+def test_a_killed_move_to_another_model_is_sound_and_goes_on(
+    n_words: int, then_s: float, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = init_store(str(tmp_path))
+    some = read_manifest(photos).photos[: 2 * REEMBED_BATCH]  # eight words: two batches of four calls each
+    with monkeypatch.context() as quick:
+        quick.setattr(os, "fsync", lambda _: None)
+        enroll(store, some, embedder=FakeEmbedder(), model="fake")
+    held = contents(store)
+    store.close()
+
+    work_and_kill("reembed", str(tmp_path), "second-space", n_lines=1 + n_words, then_s=then_s)
+
+    store = open_store(str(tmp_path))
+    store.health()
+    assert contents(store) == held  # whichever model is live, the gallery is whole
+    live, n_made = store.live_space(), len(store.references("second-space"))
+    assert n_made % REEMBED_BATCH == 0
+    assert n_made >= (n_words - 1) // 4 * REEMBED_BATCH
+    assert live is not None
+    assert live.space_id != "second-space" or n_made == len(held)
+    assert verify(store, embedder=FakeEmbedder(live.space_id)).problems == ()
+
+    done = reembed(store, embedder=FakeEmbedder("second-space"), model="second", gate=None)
+
+    assert (done.is_live, done.n_already, done.n_embedded) == (True, n_made, len(held) - n_made)
+    assert contents(store) == held
+    assert verify(store, embedder=FakeEmbedder("second-space")).problems == ()
     store.close()
 
 

@@ -134,7 +134,9 @@ def _isolate(patch: pytest.MonkeyPatch, folder: Path) -> None:
 def show(directory: Path, data: Path | None = None) -> Shown:
     """Run the demo: on public photos if it is told where, else on a drawn store."""
     with redirect_stdout(io.StringIO()) as text:
-        problems = (run_real_demo if data else run_demo)(directory, load_settings(data=data))
+        problems = (run_real_demo if data else run_demo)(
+            directory, load_settings(data=data, max_false_accept=0.4 if data else None)
+        )
     return Shown(directory, text.getvalue(), problems)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,30 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from command_line import Run
 from conftest import save_photo
-from facings import cli, compose
+from facings import compose
 from facings.annotations import Format, read_annotations
 from facings.detect import Detector
 from facings.images import decode
 from facings.simulate import Camera, make_packs, plan_shelf, shelf_photo
 from facings.types import Detections, FloatArray, Image
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        """What it printed, as JSON Lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Run = Callable[..., Done]
 
 
 @dataclass
@@ -52,25 +34,6 @@ class Seeing:
         xyxy = self.boxes.get(image.photo_id, np.zeros((0, 4), np.float32))
         confidence = (0.9 - 0.01 * np.arange(len(xyxy))).astype(np.float32)
         return Detections(xyxy, confidence, self.is_capped and len(xyxy) > 0)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FACINGS_THREADS", "1")
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["facings", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +55,7 @@ def detector(drawn: tuple[Path, FloatArray], monkeypatch: pytest.MonkeyPatch) ->
     load = compose.load_detector
 
     def choose(name: str, **limits: Any) -> Detector:
-        return seeing if name == "auto" else load(name, **limits)
+        return seeing if name == "product-detector" else load(name, **limits)
 
     monkeypatch.setattr(compose, "load_detector", choose)
     return seeing

@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from command_line import Done, Run
 from conftest import save_photo
-from facings import cli
 from facings.annotations import AnnotatedPhoto, Format, LabelledBox, write_annotations
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
 
 WHOLE = (0.0, 0.0, 64.0, 48.0)
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FACINGS_THREADS", "1")
-    monkeypatch.setenv("COLUMNS", "200")
+def evaluate(run: Run) -> Run:
+    """`facings evaluate detection` and what follows."""
 
     def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["facings", "evaluate", "detection", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
+        return run("evaluate", "detection", *arguments)
 
     return call
 
@@ -72,12 +48,13 @@ def write_found(path: Path, photos: list[AnnotatedPhoto], *more: dict[str, Any])
 
 @pytest.mark.parametrize("form", ["coco", "voc", "yolo", "sku110k"])
 def test_boxes_of_a_file_against_every_format(
-    run: Run, photos: list[AnnotatedPhoto], tmp_path: Path, form: Format
+    evaluate: Run, photos: list[AnnotatedPhoto], tmp_path: Path, form: Format
 ) -> None:
     place = {"coco": "truth.json", "sku110k": "truth.csv"}.get(form, "labels")
     write_annotations(photos, tmp_path / place, form)
-    done = run(place, "--photos", tmp_path if form in {"coco", "sku110k"} else tmp_path / "images", "--predictions",
-               write_found(tmp_path / "found.json", photos), "--out", "there", "--json")  # fmt: skip
+    folder = tmp_path if form in {"coco", "sku110k"} else tmp_path / "images"
+    found = write_found(tmp_path / "found.json", photos)
+    done = evaluate(place, "--photos", folder, "--predictions", found, "--out", "there", "--json")
     assert (done.code, done.err.count("\n")) == (0, 1), done.err
     facts = json.loads(done.out)
     assert (facts["n_photos"], facts["n_true"]) == (3, 4)
@@ -86,9 +63,9 @@ def test_boxes_of_a_file_against_every_format(
     assert "4 of 4 products found" in (tmp_path / "there" / "detection.html").read_text()
 
 
-def test_a_detector_looks_at_the_photos(run: Run, photos: list[AnnotatedPhoto], tmp_path: Path) -> None:
+def test_a_detector_looks_at_the_photos(evaluate: Run, photos: list[AnnotatedPhoto], tmp_path: Path) -> None:
     write_annotations(photos, tmp_path / "truth.json", "coco")
-    done = run("truth.json", "--detector", "whole-photo")
+    done = evaluate("truth.json", "--detector", "whole-photo")
     assert done.code == 0
     assert "whole-photo" in done.out
     assert "AP50" in done.out
@@ -98,43 +75,45 @@ def test_a_detector_looks_at_the_photos(run: Run, photos: list[AnnotatedPhoto], 
     assert facts["run"]["n_threads"] == 1
 
 
-def test_classes_count_if_asked(run: Run, photos: list[AnnotatedPhoto], tmp_path: Path) -> None:
+def test_classes_count_if_asked(evaluate: Run, photos: list[AnnotatedPhoto], tmp_path: Path) -> None:
     write_annotations(photos, tmp_path / "truth.json", "coco")
     found = write_found(tmp_path / "found.json", photos)
-    done = run("truth.json", "--predictions", found, "--by-class", "--json")
+    done = evaluate("truth.json", "--predictions", found, "--by-class", "--json")
     facts = json.loads(done.out)
     assert facts["is_by_class"]
     assert {part["name"]: part["precisions"]["ap50"] for part in facts["classes"]}["coffee"] == 0
     assert facts["best_f1"]["n_right"] == 2
 
 
-def test_bad_entries_are_told_and_the_rest_measured(run: Run, photos: list[AnnotatedPhoto], tmp_path: Path) -> None:
+def test_bad_entries_are_told_and_the_rest_measured(
+    evaluate: Run, photos: list[AnnotatedPhoto], tmp_path: Path
+) -> None:
     write_annotations(photos, tmp_path / "truth.json", "coco")
     nan = {"file_name": "0.jpg", "bbox": [0, 0, 9, 9], "score": float("nan")}
     gone = {"file_name": "gone.jpg", "bbox": [0, 0, 9, 9], "score": 0.5}
-    done = run("truth.json", "--predictions", write_found(tmp_path / "found.json", photos, nan, gone))
+    done = evaluate("truth.json", "--predictions", write_found(tmp_path / "found.json", photos, nan, gone))
     assert done.code == 1
     assert "entry 5: got score nan" in done.err
     assert "'gone.jpg' is not the name of exactly one annotated photo" in done.err
     assert "4 of 4 true boxes found, 0 false" in done.err
 
 
-def test_misuse(run: Run, photos: list[AnnotatedPhoto], tmp_path: Path) -> None:
+def test_misuse(evaluate: Run, photos: list[AnnotatedPhoto], tmp_path: Path) -> None:
     write_annotations(photos, tmp_path / "truth.json", "coco")
-    assert run("truth.json", "--predictions", "f.json", "--detector", "whole-photo").code == 2
-    assert run("truth.json", "--by-class").code == 2
-    assert run("truth.json", "--predictions", "absent.json").code == 1
-    done = run("absent", "--detector", "whole-photo")
+    assert evaluate("truth.json", "--predictions", "f.json", "--detector", "whole-photo").code == 2
+    assert evaluate("truth.json", "--by-class").code == 2
+    assert evaluate("truth.json", "--predictions", "absent.json").code == 1
+    done = evaluate("absent", "--detector", "whole-photo")
     assert done.code == 1
     assert "Error:" in done.err
 
 
 def test_annotations_without_a_usable_photo_end_with_what_was_wrong(
-    run: Run, photos: list[AnnotatedPhoto], tmp_path: Path
+    evaluate: Run, photos: list[AnnotatedPhoto], tmp_path: Path
 ) -> None:
     write_annotations(photos, tmp_path / "truth.json", "coco")
     for photo in photos:
         photo.path.unlink()
-    done = run("truth.json", "--detector", "whole-photo")
+    done = evaluate("truth.json", "--detector", "whole-photo")
     assert done.code == 1
     assert done.err.count("is missing") == 3

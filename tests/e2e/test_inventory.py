@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from command_line import Run
 from conftest import save_photo
-from e2e.test_cli import Run, json_lines, photos, run, shop
 from facings import errors
 from facings.adapters.sql_store import init_store, open_store
 from facings.catalog import Product
 
-__all__ = ["photos", "run", "shop"]  # fixtures
+pytestmark = pytest.mark.usefixtures("one_product_a_photo")
 
 BAY = "store-1/aisle-2/bay-3"
-SCRIPT = Path(__file__).with_name("import_slowly.py")
 N_ROWS = 400
 
 
@@ -43,7 +42,7 @@ def test_photos_become_stock_once(shop: Run, tmp_path: Path) -> None:
     assert on_hand(shop) == {"bread": 4}
     second = save_photo(tmp_path / "new" / "apple.jpg", 0, width=144, height=120)
     both = shop("scan", first, second, "--place", BAY, "--json")
-    (scan,) = json_lines(both)
+    (scan,) = both.lines
     assert [(c["sku"], c["quantity"]) for c in scan["counts"]] == [("apple", 1), ("bread", 1)]
     assert len(scan["photo_ids"]) == 2
     broken = tmp_path / "new" / "broken.jpg"
@@ -90,7 +89,7 @@ def test_books_by_files_corrections_and_reports(run: Run, tmp_path: Path) -> Non
     assert run("inventory", "adjust", "milk", "--to", "5", "--place", "store-1", "--author", "bob").code == 0
     assert on_hand(run, "store-1") == {"milk": 5}
     assert run("inventory", "adjust", "nothing", "--to", "5", "--place", "store-1", "--author", "bob").code == 1
-    events = json_lines(run("inventory", "events", "--json", "--sku", "milk"))
+    events = run("inventory", "events", "--json", "--sku", "milk").lines
     assert [(e["kind"], e["quantity"], e["author"]) for e in events[2:]] == [
         ("counted", 6, "ann"),
         ("counted", 5, "bob"),
@@ -133,9 +132,9 @@ def test_a_killed_import_leaves_a_sound_ledger_and_the_second_completes_it(
 ) -> None:
     location = tmp_path / "store"
     shutil.copytree(made / "store", location)
-    paths = [str(Path(errors.__file__).parents[1]), str(SCRIPT.parents[1])]
+    paths = [str(Path(errors.__file__).parents[1]), str(Path(__file__).parents[1])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    arguments = [sys.executable, str(SCRIPT), str(location), str(made / "sales.csv")]
+    arguments = [sys.executable, "-m", "e2e.import_slowly", str(location), str(made / "sales.csv")]
     with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"

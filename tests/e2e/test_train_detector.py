@@ -5,48 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from facings import cli
+from command_line import Run
 from facings.annotations import AnnotatedPhoto, write_annotations
 from toy_boxes import toy_boxes
 
 pytest.importorskip("torch", reason="needs the train extra")
 pytestmark = pytest.mark.torch
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FACINGS_THREADS", "1")
-    monkeypatch.setenv("COLUMNS", "300")
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["facings", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture
@@ -77,11 +46,12 @@ def test_boxes_in_and_a_detector_that_the_runtime_loads_out(
     write_annotations(toy_boxes(tmp_path / "more", 3, seed=2), tmp_path / "more" / "labels", "voc")
     (tmp_path / "more" / "2-01.png").write_bytes(b"no photo")
     done = run("train", "detector", "train.json", "--also", "more/labels", "--val", "val.json", "--from", "start",
-               "--out", "out", "--epochs", 1, "--kind", "fcos")  # fmt: skip
+               "--out", "out", "--epochs", 1, "--kind", "fcos", "--seed", 3)  # fmt: skip
     assert done.code == 1  # an entry and a photo were refused, the rest was learned
     assert "train.json" in done.err
     assert "2-01" in done.err
     n_boxes = json.loads((tmp_path / "out" / "summary.json").read_text())["n_boxes"]
+    assert json.loads((tmp_path / "out" / "settings.json").read_text())["recipe"]["seed"] == 3
     assert f"{n_boxes} boxes in 6 photos" in done.err
     assert "On 2 validation photos: AP50" in done.err
     assert "facings detect PHOTO --detector out/model" in done.err
@@ -150,7 +120,18 @@ def test_validation_that_shows_nothing_is_named(run: Run, photos: list[Annotated
     assert "1-01.png" in done.err
 
 
-@pytest.mark.parametrize("misuse", [("--kind", "yolo"), ("--epochs", 0), ("--threads", 0)], ids=str)
+def test_a_start_of_another_kind_and_a_pickle_are_named(run: Run, photos: list[AnnotatedPhoto], tmp_path: Path) -> None:
+    fetched = run("train", "detector", "train.json", "--from", "torchvision:fcos_resnet50_fpn", "--out", "out")
+    assert fetched.code == 1
+    assert "pickle" in fetched.err
+    (tmp_path / "fcos.pth").write_bytes(b"no weights")
+    start = f"torchvision:fcos_resnet50_fpn@{tmp_path / 'fcos.pth'}"
+    done = run("train", "detector", "train.json", "--from", start, "--out", "out")
+    assert done.code == 1
+    assert "only .safetensors files are read" in done.err
+
+
+@pytest.mark.parametrize("misuse", [("--kind", "yolo"), ("--epochs", 0), ("--threads", 0), ("--seed", -1)], ids=str)
 def test_misuse(run: Run, photos: list[AnnotatedPhoto], misuse: tuple[str, object]) -> None:
     assert run("train", "detector", "train.json", *misuse).code == 2
 

@@ -1,6 +1,7 @@
-"""A process that is there to be killed: it enrolls, or records readings, and says on stdout how far it is.
+"""A process that is there to be killed: it enrolls, moves to another model, or records readings, and says on stdout
+how far it is.
 
-work_slowly.py enroll STORE PHOTOS | work_slowly.py record STORE
+work_slowly.py enroll STORE PHOTOS | work_slowly.py reembed STORE SPACE | work_slowly.py record STORE
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from facings.adapters.sql_store import SqlStore, open_store
 from facings.enroll import enroll
 from facings.manifest import read_manifest
 from facings.record import record
+from facings.reembed import reembed
 from facings.types import Candidate, Decision, FloatArray, PhotoResult, Recognition, UInt8Array
 
 N_READINGS = 60
@@ -57,13 +59,15 @@ def make_result(number: int) -> PhotoResult:
     return PhotoResult(f"{number}.jpg", 64, 48, tuple(boxes), photo_id=f"{number:064x}", taken_at=moment)
 
 
-def main(job: str, location: str, *photos: str) -> None:
+def main(job: str, location: str, *more: str) -> None:
     """Do the job to its end, if nobody interferes."""
     store = open_store(location)
     say("ready")
     if job == "enroll":
         store.__class__ = SlowStore
-        enroll(store, read_manifest(Path(photos[0])).photos, embedder=SlowEmbedder(), model="fake")
+        enroll(store, read_manifest(Path(more[0])).photos, embedder=SlowEmbedder(), model="fake")
+    elif job == "reembed":
+        reembed(store, embedder=SlowEmbedder(more[0]), model="second", gate=None)
     else:
         for number in range(N_READINGS):
             record(store, make_result(number), place="bay", detector="whole", space_id="space", gallery_version=1)

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine, create_engine, text
 
+from facings.adapters import index_files
 from facings.adapters.index_files import FileIndex, IndexKind
 from facings.errors import ConfigInvalid, FacingsError, ModelMismatch, StoreFailed
 from facings.kept_index import GalleryChanges, KeptIndex, MemoryIndex
@@ -156,6 +158,14 @@ def machine(make_home: MakeHome) -> type[RuleBasedStateMachine]:
         def restart(self) -> None:
             self.kept = self.home.open()
 
+        @rule(n_new=st.integers(4, 9), n_files=st.integers(0, 4))
+        def die_while_taking_over(self, n_new: int, n_files: int) -> None:
+            """In the middle of writing files, or before what was fetched is in the database."""
+            self.enroll(n_new)
+            with pytest.raises(Died):
+                die_after(self.kept, self.past, n_files)
+            self.kept = self.home.open()
+
         @rule(share=st.floats(0, 1))
         def put_an_older_backup_back(self, share: float) -> None:
             del self.past.steps[int(share * len(self.past.steps)) :]
@@ -181,6 +191,27 @@ def machine(make_home: MakeHome) -> type[RuleBasedStateMachine]:
     return KeptIndexAgainstItsPast
 
 
+class Died(BaseException):
+    """The process is no more: nothing is caught, nothing is tidied up."""
+
+
+def die_after(kept: KeptIndex, past: Past, n_files: int) -> None:
+    """Follow the past and die: with so many files of a new snapshot on disk, or with new rows in the database."""
+
+    def die(*_: object, **__: object) -> NoReturn:
+        raise Died
+
+    count = itertools.count()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_files, "_sync", lambda _file: die() if next(count) == n_files else None)
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # the dead leave everything where it is
+        patch.setattr(Path, "rename", die)
+        if not isinstance(kept, MemoryIndex):
+            patch.setattr(type(kept), "_list", die, raising=False)  # pgvector's last step before it commits
+            kept.follow(past.fetch)
+    raise Died
+
+
 def hurt(file: Path, at: int, how: str) -> None:
     """Flip a bit of a file, cut it short, or delete it."""
     data = bytearray(file.read_bytes())
@@ -192,7 +223,7 @@ def hurt(file: Path, at: int, how: str) -> None:
 
 
 def test_any_past_is_followed(make_home: MakeHome) -> None:
-    run_state_machine_as_test(machine(make_home), settings=steps(8, 20))
+    run_state_machine_as_test(machine(make_home), settings=steps(24, 20))
 
 
 def filled(n_rows: int) -> Past:
@@ -288,6 +319,20 @@ def test_a_database_that_stays_away_is_a_clear_error(shared: tuple[Engine, KeptI
         kept.follow(fetch_and_cut)
     assert kept.follow(past.fetch) == 1
     check_holds(kept, past.at(1))
+
+
+def test_rows_of_a_space_that_was_dropped_are_deleted_and_may_come_again(shared: tuple[Engine, KeptIndex]) -> None:
+    module = pytest.importorskip("facings.adapters.pgvector_index")
+    engine, kept = shared
+    past = filled(10)
+    kept.follow(past.fetch)
+    module.discard_rows(engine, "no-such-space")
+    module.discard_rows(engine, "space")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT to_regclass('index_rows_space')")).scalar() is None
+    again = module.PgVectorIndex(engine, "space", DIM)
+    assert again.follow(past.fetch) == 1
+    check_holds(again, past.at(1))
 
 
 def test_only_postgresql_has_pgvector() -> None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from facings.adapters import sql_ledger
+from facings.adapters import sql_ledger, sql_schema
 from facings.adapters.sql_ledger import SqlLedger
 from facings.adapters.sql_migrate import migrate
 from facings.adapters.sql_store import SqlStore
@@ -298,7 +298,7 @@ def test_a_store_of_the_second_version_gets_a_ledger_and_keeps_the_rest(place: P
         migrate(connection, "0002")
         assert not {"stock_event", "stock_balance", "site"} & set(inspect(connection).get_table_names())
     engine.dispose()
-    with pytest.raises(StoreFailed, match=r"version 0002, wanted version 0003\. Run: facings init"):
+    with pytest.raises(StoreFailed, match=rf"version 0002, wanted version {sql_schema.REVISION}\. Run: facings init"):
         place.open()
 
     again = place.init()

@@ -29,8 +29,8 @@ from facings.adapters import sql_schema, sql_store
 from facings.adapters.sql_migrate import migrate
 from facings.adapters.sql_store import SqlStore, init_store, open_store
 from facings.catalog import Product
-from facings.errors import BadInput, StoreFailed
-from facings.gallery import Box, Gallery, NewReference
+from facings.errors import BadInput, ModelMismatch, StoreFailed
+from facings.gallery import Box, Gallery, NewReference, Space
 from facings.kept_index import GalleryChanges
 from facings.quality import Advice, PhotoQuality
 from facings.types import Candidate, Decision, FloatArray, Reading, Recognition
@@ -173,7 +173,9 @@ def test_a_store_of_an_unknown_version_says_what_to_do(place: Place) -> None:
     with place.raw() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(StoreFailed, match=r"tables of version 9999, wanted version 0003\. Run: facings init"):
+    with pytest.raises(
+        StoreFailed, match=rf"tables of version 9999, wanted version {sql_schema.REVISION}\. Run: facings init"
+    ):
         place.open()
     with pytest.raises(StoreFailed, match=r"does not know .*9999.*Update Facings"):
         place.init()
@@ -272,7 +274,9 @@ def test_a_record_of_the_first_version_is_kept_and_goes_on(place: Place) -> None
         migrate(connection, "0001")
         assert "quality" not in {column["name"] for column in inspect(connection).get_columns("reading")}
         assert connection.scalar(text("SELECT COUNT(*) FROM observation")) == 4
-    with pytest.raises(StoreFailed, match=r"tables of version 0001, wanted version 0003\. Run: facings init"):
+    with pytest.raises(
+        StoreFailed, match=rf"tables of version 0001, wanted version {sql_schema.REVISION}\. Run: facings init"
+    ):
         place.open()
 
     again = place.init()
@@ -343,7 +347,7 @@ def test_references_come_back_as_they_went_in(store: SqlStore) -> None:
     )
     assert (second.sku, second.box, second.look, second.space_id) == ("b", box, 2**64 - 1, SPACE)
     assert everything(store)[second.reference_id] == ("b", make_row(2**64 - 1).tobytes())
-    assert store.spaces() == {SPACE: "fake"}
+    assert store.live_space() == Space(SPACE, "fake", FakeEmbedder().card.to_json())
     assert list(store.products()) == ["a", "b"]
 
 
@@ -396,7 +400,9 @@ def test_what_is_there_is_left_alone_and_not_counted(store: SqlStore) -> None:
 def test_a_model_that_moved_is_remembered_where_it_is_now(store: SqlStore) -> None:
     for number, model in enumerate(("old/place", "new/place")):
         store.add_references([make_new(number)], embedder=FakeEmbedder(), model=model, products=[Product("a")])
-    assert store.spaces() == {SPACE: "new/place"}
+    space = store.live_space()
+    assert space is not None
+    assert (space.space_id, space.model) == (SPACE, "new/place")
 
 
 def test_removed_vectors_are_gone_for_good(store: SqlStore, place: Place) -> None:
@@ -449,12 +455,24 @@ def test_a_vector_of_another_length_is_damage(store: SqlStore) -> None:
 
 def test_changes_of_another_space_are_not_seen(store: SqlStore) -> None:
     add(store, make_new(1))
-    add(store, make_new(2), space="another-space")
 
     assert len(everything(store)) == 1
-    assert len(everything(store, "another-space")) == 1
-    assert everything(store, "third-space") == {}
-    assert store.changes_since(0, "third-space", DIM).rows.shape == (0, DIM)
+    assert everything(store, "another-space") == {}
+    assert store.changes_since(0, "another-space", DIM).rows.shape == (0, DIM)
+
+
+def test_a_second_model_is_refused_until_the_first_has_nothing_left(store: SqlStore) -> None:
+    add(store, make_new(1))
+
+    with pytest.raises(ModelMismatch, match=r"made by model 'fake' .*gallery reembed"):
+        add(store, make_new(2), space="another-space")
+
+    assert (store.gallery_version(), len(everything(store))) == (1, 1)
+    store.remove_references([r.reference_id for r in store.references()])
+    assert store.live_space() is None
+    add(store, make_new(2), space="another-space")
+    assert (len(everything(store, "another-space")), everything(store)) == (1, {})
+    assert [r.space_id for r in store.references()] == ["another-space"]
 
 
 _numbers = itertools.count(1)
@@ -464,6 +482,7 @@ _numbers = itertools.count(1)
 @given(st.lists(st.tuples(st.integers(1, 3), st.lists(st.integers(0, 9), max_size=3)), min_size=1, max_size=6))
 def test_changes_from_any_version_lead_to_the_same_gallery(store: SqlStore, steps: list[tuple[int, list[int]]]) -> None:
     space = f"space-{next(_numbers)}"
+    store.remove_references([r.reference_id for r in store.references()])  # of the example before
     live: dict[int, tuple[str, bytes]] = {}
     past = {store.gallery_version(): dict(live)}
     for n_new, doomed in steps:

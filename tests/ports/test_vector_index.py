@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,14 @@ N_EXACT = 20  # rows above which the lists are used in these tests
 EXACT = ("exact", "faiss", "pgvector")
 LISTS = ("faiss-lists", "pgvector-lists")
 MakeIndex = Callable[[int], VectorIndex]
+# Runs, and steps a run. With those of test_kept_index.py they are ten thousand.
+N_STEPS = {
+    "exact": (80, 50),
+    "faiss": (36, 50),
+    "faiss-lists": (36, 50),
+    "pgvector": (8, 40),
+    "pgvector-lists": (8, 40),
+}
 
 # Unit rows whose products are exact in float32, so that ties are ties: ±e and (±½, ±½, ±½, ±½).
 UNITS: list[tuple[float, ...]] = [
@@ -60,6 +69,15 @@ def make_index(name: str, request: pytest.FixtureRequest) -> Iterator[MakeIndex]
         engine.dispose()
 
 
+def reload(index: Any, folder: Path) -> VectorIndex:
+    """What a process finds that starts: the index as it was saved, or that in the database."""
+    limit = {"n_exact": index._n_exact} if hasattr(index, "_n_exact") else {}
+    if not hasattr(index, "save"):
+        return type(index)(index._engine, index._space_id, DIM, **limit)  # type: ignore[no-any-return]
+    index.save(folder)
+    return type(index).load(folder, DIM, **limit)  # type: ignore[no-any-return]
+
+
 def ids_of(*ids: int) -> IntArray:
     return np.array(ids, np.int64)
 
@@ -84,7 +102,7 @@ def check_found(
     assert list(zip(cosines, ids, strict=True)) == sorted(zip(cosines, ids, strict=True), key=lambda p: (-p[0], p[1]))
 
 
-def machine(make: MakeIndex, *, is_exact: bool) -> type[RuleBasedStateMachine]:
+def machine(make: MakeIndex, make_folder: Callable[[], Path], *, is_exact: bool) -> type[RuleBasedStateMachine]:
     keys = st.integers(0, 400)
     units = st.sampled_from(UNITS)
 
@@ -142,6 +160,10 @@ def machine(make: MakeIndex, *, is_exact: bool) -> type[RuleBasedStateMachine]:
                 if is_exact:
                     assert (got_ids, got_cosines) == answer(self.model, query, k)
 
+        @rule()
+        def save_and_load(self) -> None:
+            self.index = reload(self.index, make_folder())
+
         @invariant()
         def holds_what_the_dictionary_holds(self) -> None:
             assert len(self.index) == len(self.model)
@@ -151,9 +173,11 @@ def machine(make: MakeIndex, *, is_exact: bool) -> type[RuleBasedStateMachine]:
     return IndexAgainstDictionary
 
 
-def test_random_edits_and_searches_agree_with_a_dictionary(make_index: MakeIndex, name: str) -> None:
-    size = (80, 40) if name == "exact" else (12, 25)
-    run_state_machine_as_test(machine(make_index, is_exact=name in EXACT), settings=steps(*size))
+def test_random_edits_and_searches_agree_with_a_dictionary(
+    make_index: MakeIndex, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    kind = machine(make_index, lambda: tmp_path_factory.mktemp("saved"), is_exact=name in EXACT)
+    run_state_machine_as_test(kind, settings=steps(*N_STEPS[name]))
 
 
 def test_empty_index_answers_with_nothing(make_index: MakeIndex) -> None:

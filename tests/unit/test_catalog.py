@@ -283,6 +283,8 @@ def test_importing_twice_changes_nothing(tmp_path: Path) -> None:
         pytest.param({"sku": "a", "category": "caf\udce9"}, "broken characters", id="category that is no Unicode"),
         pytest.param({"sku": "a", "price": Decimal("sNaN")}, "Price", id="price signaling NaN"),
         pytest.param({"sku": "a", "currency": "ÄÖÜ"}, "Currency", id="currency outside ASCII"),
+        pytest.param({"sku": "a", "width_mm": 0.5}, "Width 0.5: wanted 1 to 10000 mm", id="width in other units"),
+        pytest.param({"sku": "a", "height_mm": float("nan")}, "Height nan", id="height NaN"),
     ],
 )
 def test_a_product_is_checked_when_built(fields: dict[str, str], words: str) -> None:
@@ -313,6 +315,8 @@ prices = st.decimals(0, 10**9, allow_nan=False, allow_infinity=False, places=2) 
             size=_text(printable),
             price=st.none() | prices,
             currency=st.sampled_from(["", "EUR", "JPY"]),
+            width_mm=st.none() | st.floats(1, 10_000),
+            height_mm=st.none() | st.integers(1, 10_000).map(float),
         ),
         max_size=5,
         unique_by=(lambda p: p.sku, lambda p: p.gtin or p.sku),
@@ -358,3 +362,17 @@ def test_rows_of_empty_fields_are_passed_over(store: SqlStore, tmp_path: Path) -
     path.write_text("sku;name;brand\nmilk;Milk;\n;;\n ; ;\n")
     done = import_catalog(store, path)
     assert (done.n_new, done.problems) == (1, ())
+
+
+def test_dimensions_come_in_and_a_bad_one_is_refused_with_its_line(store: SqlStore, tmp_path: Path) -> None:
+    path = tmp_path / "products.csv"
+    path.write_text("sku,width_mm,height_mm\ncan,66,168.5\nbare,,\nwide,66 mm,1\nhuge,1,20000\n")
+    done = import_catalog(store, path)
+    assert [(p.where.rsplit(":", 1)[1], p.message) for p in done.problems] == [
+        ("4", "width_mm '66 mm': wanted millimeters with a point, such as 66.5."),
+        ("5", "Height 20000.0: wanted 1 to 10000 mm."),
+    ]
+    found = store.products()
+    assert (found["can"].width_mm, found["can"].height_mm) == (66, 168.5)
+    assert (found["bare"].width_mm, found["bare"].height_mm) == (None, None)
+    assert "can,,,,,,,,,,66,168.5\n" in export_catalog(store)

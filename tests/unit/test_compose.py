@@ -75,16 +75,11 @@ def test_a_directory_and_the_bundled_names_give_a_network(tmp_path: Path, monkey
     bundled, own = tmp_path / "weights" / BUNDLED_DETECTOR, tmp_path / "own"
     for directory in (bundled, own):
         directory.mkdir(parents=True)
-    names = {load_detector(name, n_threads=2).name for name in (str(own), BUNDLED_DETECTOR, "auto")}
+    names = {load_detector(name, n_threads=2).name for name in (str(own), BUNDLED_DETECTOR)}
     assert names == {"tiny@0123"}
-    assert Network.opened == [(own, 2), (bundled, 2), (bundled, 2)]
+    assert Network.opened == [(own, 2), (bundled, 2)]
     with pytest.raises(BadInput, match="min_confidence"):
         load_detector(str(own), n_threads=1, min_confidence=1.5)
-
-
-def test_auto_is_the_bundled_detector_where_it_ships_else_the_whole_photo() -> None:
-    is_whole = isinstance(load_detector("auto", n_threads=1), WholePhoto)
-    assert is_whole == (not (HERE / BUNDLED_DETECTOR).is_dir())
 
 
 def test_settings_and_flags_choose_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +93,7 @@ def test_settings_and_flags_choose_the_detector(tmp_path: Path, monkeypatch: pyt
     workspace = nowhere(tmp_path, detector="mine", min_confidence=0.25)
     assert workspace.detector is workspace.detector
     assert nowhere(tmp_path).detector
-    assert asked == [("mine", 1, 0.25), ("auto", 1, None)]
+    assert asked == [("mine", 1, 0.25), (BUNDLED_DETECTOR, 1, None)]
 
 
 def test_detecting_needs_no_store(tmp_path: Path) -> None:

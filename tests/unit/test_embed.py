@@ -8,8 +8,10 @@ from PIL import Image as PillowImage
 
 import facings.embed
 import facings.enroll
+import facings.gallery
 import facings.images
 import facings.pipeline
+import facings.reembed
 import facings.verify
 from conftest import DIM, FakeEmbedder, make_pixels
 from facings.embed import BATCH_SIZE, embed, prepare
@@ -165,9 +167,9 @@ def test_rows_come_in_the_order_of_the_crops() -> None:
 
 def test_gallery_query_and_check_go_through_the_same_function() -> None:
     # Seen through the namespaces, since that is what each of them calls.
-    callers = (facings.enroll, facings.pipeline, facings.verify)
-    assert {id(vars(module)["decode"]) for module in callers} == {id(facings.images.decode)}
-    for module in callers:
+    decoding = (facings.enroll, facings.pipeline, facings.gallery)
+    assert {id(vars(module)["decode"]) for module in decoding} == {id(facings.images.decode)}
+    for module in (*decoding, facings.verify, facings.reembed):
         for name in ("embed", "embed_prepared", "prepare"):
             assert vars(module).get(name, getattr(facings.embed, name)) is getattr(facings.embed, name)
     crop = make_pixels(1)

@@ -45,7 +45,7 @@ def test_a_folder_is_enrolled_once(store: SqlStore, tmp_path: Path) -> None:
     assert first.new_products == ["product-0", "product-1", "product-2"]
     assert store.products() == {f"product-{n}": Product(f"product-{n}", category="Milk") for n in range(3)}
     assert (second.n_added, second.n_already, second.version) == (0, 6, 1)
-    assert (second.new_products, second.doubles, second.problems, second.twins) == ([], [], [], [])
+    assert (second.new_products, second.doubles, second.problems, second.near_duplicates) == ([], [], [], [])
     assert len(store.references()) == 6
     for reference in store.references():
         data = store.get_photo(reference.photo_id)
@@ -110,7 +110,9 @@ def test_a_resized_copy_is_enrolled_and_reported_as_a_twin(store: SqlStore, tmp_
     done = run(store, LabelledPhoto(tmp_path / "small.jpg", "b"))
 
     assert done.n_added == 1
-    assert [(t.first.sku, t.second.sku, t.is_exact, t.is_conflict) for t in done.twins] == [("a", "b", False, True)]
+    assert [(t.first.sku, t.second.sku, t.is_exact, t.is_conflict) for t in done.near_duplicates] == [
+        ("a", "b", False, True)
+    ]
 
 
 def test_bad_photos_in_the_middle_are_reported_and_the_others_enrolled(store: SqlStore, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from facings.catalog import Product
 from facings.embed import embed
 from facings.enroll import enroll
 from facings.errors import BadInput, GalleryInvalid, ModelMismatch
-from facings.gallery import Gallery, Reference, find_twins, remove
+from facings.gallery import Gallery, Reference, find_near_duplicates, remove
 from facings.manifest import LabelledPhoto
 from facings.match import ExactIndex, match
 from facings.near_duplicates import MAX_BITS_APART
@@ -191,13 +191,13 @@ def _reference(number: int, sku: str, photo_id: str, look: int) -> Reference:
     [
         pytest.param(_reference(2, "a", "x", 0), [(1, 2, True, False)], id="one file, one product"),
         pytest.param(
-            _reference(2, "b", "y", 2**MAX_BITS_APART - 1), [(1, 2, False, True)], id="as far as twins may be"
+            _reference(2, "b", "y", 2**MAX_BITS_APART - 1), [(1, 2, False, True)], id="as far as near-duplicates may be"
         ),
         pytest.param(_reference(2, "a", "y", 2 ** (MAX_BITS_APART + 1) - 1), [], id="a bit too far apart"),
     ],
 )
-def test_twins(second: Reference, expected: list[tuple[int, int, bool, bool]]) -> None:
-    twins = find_twins([_reference(1, "a", "x", 0), second])
+def test_near_duplicates(second: Reference, expected: list[tuple[int, int, bool, bool]]) -> None:
+    found = find_near_duplicates([_reference(1, "a", "x", 0), second])
 
-    assert [(t.first.reference_id, t.second.reference_id, t.is_exact, t.is_conflict) for t in twins] == expected
-    assert find_twins([]) == find_twins([second]) == []
+    assert [(t.first.reference_id, t.second.reference_id, t.is_exact, t.is_conflict) for t in found] == expected
+    assert find_near_duplicates([]) == find_near_duplicates([second]) == []

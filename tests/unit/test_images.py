@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -546,7 +547,7 @@ def test_turned_sixteen_bit_gray_is_upright() -> None:
         ),
         pytest.param({DATE: "2024:05:06 22:00:00", OFFSET: "-03:00"}, datetime(2024, 5, 7, 1, tzinfo=UTC), id="behind"),
         pytest.param(
-            {DATE: "2024:05:06 07:08:09", OFFSET: "Z"}, datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC), id="odd offset"
+            {DATE: "2024:05:06 07:08:09", OFFSET: "?"}, datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC), id="odd offset"
         ),
         pytest.param(
             {DATE: "2024:05:06 07:08:09", OFFSET: "+99:99"},
@@ -563,6 +564,22 @@ def test_turned_sixteen_bit_gray_is_upright() -> None:
 def test_camera_time(inner: dict[int, str], wanted: datetime | None) -> None:
     image = decoded(saved(picture(), "JPEG", exif=exif_bytes({}, inner)))
     assert image.taken_at == wanted
+
+
+@pytest.mark.parametrize(
+    ("wall", "offset", "wanted"),
+    [
+        pytest.param("2025:01:15 09:30:00", "", datetime(2025, 1, 15, 8, 30, tzinfo=UTC), id="winter"),
+        pytest.param("2025:07:15 09:30:00", "", datetime(2025, 7, 15, 7, 30, tzinfo=UTC), id="summer"),
+        pytest.param("2025:07:15 09:30:00", "-03:00", datetime(2025, 7, 15, 12, 30, tzinfo=UTC), id="its own offset"),
+        pytest.param("2025:07:15 09:30:00", "Z", datetime(2025, 7, 15, 9, 30, tzinfo=UTC), id="says UTC"),
+        pytest.param("2025:10:26 02:30:00", "", datetime(2025, 10, 26, 0, 30, tzinfo=UTC), id="hour that comes twice"),
+        pytest.param("2025:03:30 02:30:00", "", datetime(2025, 3, 30, 1, 30, tzinfo=UTC), id="hour that never was"),
+    ],
+)
+def test_a_camera_without_offset_shows_the_clock_of_the_shop(wall: str, offset: str, wanted: datetime) -> None:
+    data = saved(picture(), "JPEG", exif=exif_bytes({}, {DATE: wall} | ({OFFSET: offset} if offset else {})))
+    assert decode(data, source="a.jpg", zone=ZoneInfo("Europe/Berlin")).taken_at == wanted
 
 
 def test_camera_time_keeps_its_zone() -> None:

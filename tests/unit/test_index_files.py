@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 
 from facings import errors
 from facings.adapters import index_files
-from facings.adapters.index_files import FileIndex, IndexKind, Snapshot, load_index, save_index
+from facings.adapters.index_files import FileIndex, IndexKind, Snapshot, discard_indexes, load_index, save_index
 from facings.errors import GalleryInvalid, ModelMismatch, StoreFailed
 from facings.kept_index import GalleryChanges
 from facings.match import ExactIndex
@@ -141,6 +142,24 @@ def test_damage_is_logged_and_made_good(tmp_path: Path, caplog: pytest.LogCaptur
     assert len(kept.index) == 0
     kept.follow(lambda *_: changes(0, 0, 4))
     assert names(tmp_path) == ["exact-space-1"]
+
+
+def test_indexes_of_a_space_that_was_dropped_are_deleted_and_no_others(tmp_path: Path) -> None:
+    discard_indexes(tmp_path / "nowhere", "space")
+    for version in (7, 8):
+        save_index(tmp_path, index_of(), snapshot(version))
+    save_index(tmp_path, index_of(), snapshot(space_id="other"))
+    discard_indexes(tmp_path, "space")
+    assert names(tmp_path) == ["exact-other-7"]
+
+
+def test_two_writers_at_once_leave_a_whole_index(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        saved = list(pool.map(lambda version: save_index(tmp_path, index_of(), snapshot(version)), [7, 7, 8, 8]))
+    assert len(set(saved)) == 4
+    assert all(len(load_index(folder, EXACT, "space", DIM)[0]) == DIM for folder in saved)
+    kept = FileIndex(tmp_path, EXACT, "space", DIM)
+    assert kept.follow(lambda version, _mark: changes(version, 50, 1)) == 9  # the newer one was taken
 
 
 def test_what_dead_processes_left_behind_is_swept_up(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ import facings.pipeline
 from conftest import FakeEmbedder, make_pixels, save_photo
 from facings import gallery
 from facings.adapters.sql_store import SqlStore, open_store
-from facings.decide import Limits
+from facings.decide import Promise
 from facings.detect import Detector, GivenBoxes, WholePhoto
 from facings.enroll import Enrollment, enroll
 from facings.errors import BadImage, GalleryInvalid, ModelMismatch, StoreFailed
 from facings.gallery import Gallery
+from facings.kept_calibration import KeptCalibration
 from facings.manifest import LabelledPhoto
 from facings.pipeline import Finder, Pipeline
 from facings.types import Detections, Image, UInt8Array
@@ -43,7 +44,8 @@ def pipeline(
         finder=Finder(detector or WholePhoto(), 1.0, refuses_bad_photos),
         embedder=embedder,
         gallery=Gallery(store, embedder),
-        limits=Limits(0.95, 0.01),
+        calibration=KeptCalibration(store, embedder),
+        promise=Promise(0.4),  # as little as three products can vouch for
         store=store if is_recording else None,
         place="store-12/aisle-3",
         top_k=2,
@@ -186,6 +188,8 @@ def test_json_has_exactly_the_keys_and_types_of_the_contract(
             "sku": sku,
             "candidates": "list",
             "reasons": "list",
+            "probability": "NoneType",
+            "evidence": "list",
         }
         assert [type(corner) for corner in recognition["box"]] == [float] * 4
         for candidate in recognition["candidates"]:
@@ -552,10 +556,11 @@ def test_how_many_candidates_are_shown_does_not_change_the_decision(
     stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path, top_k: int
 ) -> None:
     path = query(tmp_path, TEA)
-    strict = replace(pipeline(stocked, embedder), limits=Limits(-1.0, 1.99), top_k=top_k)
+    strict = replace(pipeline(stocked, embedder), promise=Promise(0.3), top_k=top_k)  # too much for three products
     decision = strict.recognize_photo(path).recognitions[0].decision
     assert decision.verdict == "ambiguous"
     assert len(decision.candidates) == top_k
+    assert any("cannot be promised with 3 products" in reason for reason in decision.reasons)
 
 
 def test_what_was_seen_before_is_recorded_again_when_something_else_was_seen_between(

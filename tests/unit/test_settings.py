@@ -26,7 +26,7 @@ def test_defaults() -> None:
 
     assert (settings.store, settings.photos, settings.model) == ("facings-store", None, "")
     assert settings.top_k == 5
-    assert (settings.detector, settings.min_confidence, settings.refuse_bad_photos) == ("auto", None, False)
+    assert (settings.detector, settings.min_confidence, settings.refuse_bad_photos) == ("product-detector", None, False)
     assert 1 <= settings.threads <= 4
 
 
@@ -39,14 +39,14 @@ def test_flags_beat_the_environment_which_beats_the_file(folder: Path, monkeypat
 
     assert (settings.store, settings.model, settings.top_k) == ("flag", "environment", 7)
     assert settings.photos == Path("photos")
-    assert settings.min_similarity == Settings.model_fields["min_similarity"].default
+    assert settings.max_false_accept == Settings.model_fields["max_false_accept"].default
 
 
 def test_a_flag_that_is_none_was_not_given(folder: Path) -> None:
     (folder / SETTINGS_FILE).write_text("top_k = 7\n")
 
     assert load_settings(top_k=None).top_k == 7
-    assert load_settings(min_similarity=0.0, top_k=1).min_similarity == 0.0
+    assert load_settings(min_confidence=0.0, top_k=1).min_confidence == 0.0
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_an_unknown_variable_is_named_with_those_that_exist(monkeypatch: pytest.
         ("threads", "0"),
         ("threads", "many"),
         ("top_k", "101"),
-        ("min_similarity", "1.01"),
-        ("min_similarity", "nan"),
-        ("min_margin", "-0.1"),
+        ("max_false_accept", "0"),
+        ("max_false_accept", "1.01"),
+        ("max_false_accept", "nan"),
         ("min_crop_px", "0"),
         ("max_megapixels", "0"),
         ("min_confidence", "1.01"),

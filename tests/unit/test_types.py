@@ -141,6 +141,8 @@ def test_json_contract_of_a_photo() -> None:
                 "sku": "milk",
                 "candidates": [{"sku": "milk", "similarity": 0.9877}, {"sku": "tea", "similarity": -0.5}],
                 "reasons": ["why"],
+                "probability": None,
+                "evidence": [],
             }
         ],
         "error": None,

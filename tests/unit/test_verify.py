@@ -120,13 +120,13 @@ def test_a_kept_file_that_is_no_photo_is_named(filled: SqlStore) -> None:
     assert found.n_references == 4
 
 
-def test_twins_are_listed(filled: SqlStore, tmp_path: Path) -> None:
+def test_near_duplicates_are_listed(filled: SqlStore, tmp_path: Path) -> None:
     path = tmp_path / "0.jpg"
     path.write_bytes(path.read_bytes() + b"trailing bytes make another file of the same picture")
     enroll(filled, [LabelledPhoto(path, "c")], embedder=FakeEmbedder(), model="fake")
 
     found = verify(filled, embedder=FakeEmbedder())
 
-    assert [(t.first.sku, t.second.sku, t.is_conflict) for t in found.twins] == [("a", "c", True)]
+    assert [(t.first.sku, t.second.sku, t.is_conflict) for t in found.near_duplicates] == [("a", "c", True)]
     assert found.problems == ()
     assert found.single_photo_skus == ("b", "c")

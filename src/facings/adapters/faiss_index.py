@@ -23,6 +23,7 @@ _N_TUNING = 200
 _TUNING_COSINE = 0.8  # a query is about as far from its product's photos
 _WANTED_RECALL = 0.99
 _FILE = "index.faiss"
+_CHUNK = 16_384  # rows at a time that a list is looked up for
 
 
 class FaissIndex:
@@ -54,9 +55,13 @@ class FaissIndex:
         """See `VectorIndex.add`."""
         with self._lock:
             if self._exact is not None:
-                self._exact.add(ids, rows)
-                if len(self._exact) > self._n_exact:
-                    self._arrange(*self._exact.contents())
+                if len(self._exact) + len(ids) <= self._n_exact:
+                    self._exact.add(ids, rows)
+                    return
+                there, held = self._exact.contents()
+                check_new(ids, rows, self._dim, set(there.tolist()))
+                # A million rows that come at once are not copied first.
+                self._arrange(np.concatenate([there, ids]), np.concatenate([held, rows]) if len(there) else rows)
                 return
             check_new(ids, rows, self._dim)
             if self._is_known(ids).any():
@@ -112,6 +117,7 @@ class FaissIndex:
             if self._exact is not None:
                 self._exact.save(folder)
                 return
+            self._own()  # of mapped lists FAISS would write no more than the name of their file
             try:
                 self._faiss.write_index(self._lists, str(folder / _FILE))
             except RuntimeError as error:
@@ -153,12 +159,26 @@ class FaissIndex:
         )
         lists.cp.niter, lists.cp.spherical, lists.cp.seed = 10, True, 0
         lists.cp.min_points_per_centroid, lists.cp.max_points_per_centroid = 1, 64
+        rows = np.ascontiguousarray(rows, np.float32)
         lists.train(rows)
-        lists.add_with_ids(rows, ids)
-        self._pack(lists)
+        self._fill(lists, ids, rows)
         self._hold(lists)
-        self._exact = None
         lists.nprobe = self._n_probes(rows)
+
+    def _fill(self, lists: Any, ids: IntArray, rows: FloatArray) -> None:
+        """Put rows into lists that are made at their final size; lists that grow take up to twice as much."""
+        starts = range(0, len(rows), _CHUNK)
+        nearest = np.concatenate([lists.quantizer.search(rows[i : i + _CHUNK], 1)[1][:, 0] for i in starts])
+        order = np.argsort(nearest, kind="stable")
+        ends = np.searchsorted(nearest[order], np.arange(lists.nlist), side="right")
+        full, swig_ptr = self._faiss.ArrayInvertedLists(lists.nlist, lists.code_size), self._faiss.swig_ptr
+        for number, members in enumerate(np.split(order, ends[:-1])):
+            if len(members):
+                list_ids, codes = ids[members], rows[members].astype("<f2").view(np.uint8)
+                full.add_entries(number, len(members), swig_ptr(list_ids), swig_ptr(codes))
+        full.this.disown()
+        lists.replace_invlists(full, True)
+        lists.ntotal = len(ids)
 
     def _hold(self, lists: Any) -> None:
         self._lists = lists
@@ -201,11 +221,12 @@ class FaissIndex:
 
     def _contents(self) -> tuple[IntArray, FloatArray]:
         """All ids and their rows."""
-        ids, rows = [np.zeros(0, np.int64)], [np.zeros((0, self._dim), np.float32)]
+        ids, rows, start = np.zeros(len(self), np.int64), np.zeros((len(self), self._dim), np.float32), 0
         for list_ids, codes in self._each_list():
-            ids.append(list_ids)
-            rows.append(codes.view("<f2").astype(np.float32))
-        return np.concatenate(ids), np.concatenate(rows)
+            end = start + len(list_ids)
+            ids[start:end], rows[start:end] = list_ids, codes.view("<f2")
+            start = end
+        return ids, rows
 
     def _each_list(self) -> Iterator[tuple[IntArray, np.ndarray[Any, np.dtype[np.uint8]]]]:
         """Views of the ids and the codes of each list."""

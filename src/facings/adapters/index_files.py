@@ -164,6 +164,12 @@ class FileIndex:
         return (f for f in self._folder.glob(self._prefix() + "*" + _PART) if f.stat().st_mtime < before)
 
 
+def discard_indexes(folder: Path, space_id: str) -> None:
+    """Delete all snapshots of a space, of whatever kind and version; none is no harm."""
+    for found in folder.glob(f"*-{space_id}-*"):
+        shutil.rmtree(found, ignore_errors=True)
+
+
 def save_index(folder: Path, index: SavableIndex, snapshot: Snapshot) -> Path:
     """Write an index whole or not at all, beside what is there.
 

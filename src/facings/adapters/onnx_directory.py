@@ -11,9 +11,14 @@ from typing import Generic, TypeVar
 import onnxruntime as ort
 
 from facings.errors import ModelMismatch, ModelNotFound
-from facings.model_card import CARD_KEY, MODEL_FILE, WEIGHTS_FILE, WEIGHTS_KEY
+from facings.model_card import CARD_KEY, CELLS_FILE, MODEL_FILE, WEIGHTS_FILE, WEIGHTS_KEY
 
 Card = TypeVar("Card")
+
+_HINTS = {
+    MODEL_FILE: "A model is a directory with model.onnx, its card inside, and weights.safetensors.",
+    CELLS_FILE: "An embedder with maps, as ResNets have, gets it by: python -m facings.train.cell_export DIRECTORY",
+}
 
 
 @dataclass(frozen=True)
@@ -33,25 +38,25 @@ class OpenedModel(Generic[Card]):
     graph_id: str
 
 
-def open_model(directory: Path, read_card: Callable[[str], Card], *, n_threads: int) -> OpenedModel[Card]:
+def open_model(
+    directory: Path, read_card: Callable[[str], Card], *, n_threads: int, file: str = MODEL_FILE
+) -> OpenedModel[Card]:
     """A model directory as a network ready to run.
 
     Args:
-        directory: Holds `model.onnx` and `weights.safetensors`.
+        directory: Holds the graph and `weights.safetensors`.
         read_card: JSON → card; refuses a card of another kind.
         n_threads: Threads of ONNX Runtime.
+        file: Name of the graph.
 
     Raises:
         ModelNotFound: No such directory, a file of it is missing, damaged or of another export, or the graph carries
             no card.
         ModelMismatch: The model is of another kind.
     """
-    graph = directory / MODEL_FILE
+    graph = directory / file
     if not graph.is_file():
-        raise ModelNotFound(
-            f"{directory}: there is no {MODEL_FILE} in it.",
-            "A model is a directory with model.onnx, its card inside, and weights.safetensors.",
-        )
+        raise ModelNotFound(f"{directory}: there is no {file} in it.", _HINTS[file])
     session = _session(graph, n_threads)
     metadata = session.get_modelmeta().custom_metadata_map
     if CARD_KEY not in metadata:

@@ -45,8 +45,17 @@ class OnnxEmbedder:
         Raises:
             BadInput: The batch has another shape or dtype.
         """
-        side = self.card.preparation.input_size_px
-        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (3, side, side):
-            raise BadInput(f"Batch: got {batch.dtype} {batch.shape}, wanted uint8 (N, 3, {side}, {side}).")
+        check_batch(batch, self.card)
         rows: FloatArray = self._model.session.run(None, {self._input: batch})[0]
         return rows
+
+
+def check_batch(batch: UInt8Array, card: ModelCard) -> None:
+    """Do nothing if a model with this card takes the batch.
+
+    Raises:
+        BadInput: It has another shape or dtype.
+    """
+    side = card.preparation.input_size_px
+    if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (3, side, side):
+        raise BadInput(f"Batch: got {batch.dtype} {batch.shape}, wanted uint8 (N, 3, {side}, {side}).")

@@ -17,7 +17,7 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, object]], columns: Map
     Args:
         path: The file; folders are made.
         rows: A value or None for each column.
-        columns: Name → `int` (64 bits) or `str`.
+        columns: Name → `int`, `float` (64 bits) or `str`.
 
     Raises:
         DependencyMissing: pyarrow is not installed.
@@ -28,7 +28,7 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, object]], columns: Map
         from pyarrow import parquet
     except ImportError as error:
         raise DependencyMissing("Parquet needs pyarrow.", "pip install 'facings[parquet]'") from error
-    types = {int: pa.int64(), str: pa.string()}
+    types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     several = iter(rows)
     try:

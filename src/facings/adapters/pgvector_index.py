@@ -52,7 +52,7 @@ class PgVectorIndex:
             )
         self._engine = engine
         self._space_id, self._dim, self._n_exact = space_id, dim, n_exact
-        self._table = self._engine.dialect.identifier_preparer.quote_identifier(f"index_rows_{space_id}")
+        self._table = _table_of(engine, space_id)
         self._lists = self._engine.dialect.identifier_preparer.quote_identifier(f"index_lists_{space_id}")
         self._version = self._retried(self._set_up)
 
@@ -216,6 +216,26 @@ class PgVectorIndex:
         except SQLAlchemyError as error:  # among them that somebody deleted the tables while they were in use
             cause = getattr(error, "orig", None) or error
             raise StoreFailed(f"The index failed: {cause}.", "Try again; nothing was lost.") from error
+
+
+def discard_rows(engine: Engine, space_id: str) -> None:
+    """Delete all rows of a space; no table of it is no harm. Who opens it later makes it again from the gallery.
+
+    Raises:
+        StoreFailed: The database cannot be reached.
+    """
+    table = _table_of(engine, space_id)
+    try:
+        with engine.begin() as connection:
+            if connection.scalar(text("SELECT to_regclass(:name)"), {"name": table}) is not None:
+                connection.execute(text(f"DROP TABLE {table}"))
+                connection.execute(text("DELETE FROM index_state WHERE space_id = :space_id"), {"space_id": space_id})
+    except SQLAlchemyError as error:
+        raise StoreFailed(f"The index failed: {getattr(error, 'orig', None) or error}.", "Try again.") from error
+
+
+def _table_of(engine: Engine, space_id: str) -> str:
+    return engine.dialect.identifier_preparer.quote_identifier(f"index_rows_{space_id}")
 
 
 _MAKE_STATE = """CREATE TABLE IF NOT EXISTS index_state (

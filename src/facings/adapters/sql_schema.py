@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0003"
+REVISION = "0006"
 
 metadata = MetaData()
 
@@ -34,6 +35,8 @@ product = Table(
     Column("currency", String(3), nullable=False),
     Column("depth", Integer),
     Column("reorder_point", Integer),
+    Column("width_mm", Float),
+    Column("height_mm", Float),
 )
 
 # The history of the gallery: version n is what changes 1 to n left.
@@ -42,7 +45,7 @@ gallery_change = Table(
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=True),
     Column("made_at", String(32), nullable=False),
-    Column("action", String(8), nullable=False),  # add | remove
+    Column("action", String(8), nullable=False),  # add | remove | switch | drop
     Column("n_references", Integer, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -53,6 +56,9 @@ embedding_space = Table(
     Column("space_id", String(16), primary_key=True),
     Column("model", Text, nullable=False),  # "starter", or the model directory
     Column("card", Text, nullable=False),
+    # The gallery version since which references of this space are searched. Of several spaces the one with the highest
+    # is live; rows of the others are made for it to take over, or kept from before.
+    Column("live_version", Integer),
 )
 
 # A removed reference keeps its line, so that the record can name it; its vector is gone for good.
@@ -81,6 +87,12 @@ reference = Table(
     Index("reference_added", "added_version"),
     Index("reference_removed", "removed_version"),
     Index("reference_sku", "sku"),
+    Index(
+        "reference_space",
+        "space_id",
+        sqlite_where=text("removed_version IS NULL"),
+        postgresql_where=text("removed_version IS NULL"),
+    ),
     sqlite_autoincrement=True,  # an id is never given twice, not even after a delete
 )
 
@@ -120,6 +132,7 @@ observation = Table(
     Column("sku", String(128)),
     Column("candidates", Text, nullable=False),  # JSON list of [sku, similarity, reference_id]
     Column("reasons", Text, nullable=False),  # JSON list
+    Column("evidence", Text),  # JSON list of objects; NULL: decided before there was any
     Index("observation_reading", "reading_id"),
     Index("observation_sku", "sku"),
     sqlite_autoincrement=True,
@@ -195,5 +208,41 @@ stock_balance = Table(
     Index("stock_balance_sku", "sku"),
 )
 
+# A crop that the gallery did not know, or whose barcode was read. `box` is written as in `reference`.
+inbox_crop = Table(
+    "inbox_crop",
+    metadata,
+    Column("crop_id", Integer, primary_key=True, autoincrement=True),
+    Column("photo_id", String(64), nullable=False),
+    Column("box", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("look", String(16), nullable=False),  # perceptual hash, hex; "" until it is embedded
+    Column("space_id", String(16), nullable=False),  # of the vector; made again when the model is another one
+    Column("vector", LargeBinary),  # float32, little-endian
+    Index("inbox_crop_box", "photo_id", "box", unique=True),
+    sqlite_autoincrement=True,
+)
+
+inbox_event = Table(
+    "inbox_event",
+    metadata,
+    Column("event_id", Integer, primary_key=True, autoincrement=True),
+    Column("action", String(10), nullable=False),  # named | dismissed | restored | proposed
+    Column("sku", String(128), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("recorded_at", String(32), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+inbox_event_crop = Table(
+    "inbox_event_crop",
+    metadata,
+    Column("event_id", Integer, ForeignKey("inbox_event.event_id"), primary_key=True),
+    Column("crop_id", Integer, ForeignKey("inbox_crop.crop_id"), primary_key=True),
+    Column("is_enrolled", Boolean, nullable=False),  # whether this crop became a reference, or stands behind others
+    Index("inbox_event_crop_crop", "crop_id"),
+)
+
 # Lines of the record and of the ledger are written once. The database itself holds to that.
-APPEND_ONLY = ("reading", "observation", "stock_event")
+APPEND_ONLY = ("reading", "observation", "stock_event", "inbox_event", "inbox_event_crop")

@@ -36,14 +36,29 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from facings.adapters import sql_schema as t
 from facings.adapters.photo_files import PhotoFiles
+from facings.adapters.sql_inbox import SqlInbox
 from facings.adapters.sql_ledger import SqlLedger, to_text
+from facings.adapters.sql_references import (
+    COLUMNS,
+    box_text,
+    live_id,
+    live_since,
+    live_space,
+    make_live,
+    plain,
+    reference_line,
+    to_reference,
+    to_rows,
+)
+from facings.adapters.sql_spaces import SqlSpaces
 from facings.catalog import Product
 from facings.embed import Embedder
 from facings.errors import BadInput, DependencyMissing, StoreFailed
-from facings.gallery import Added, Box, NewReference, Reference
+from facings.evidence import Evidence
+from facings.gallery import Added, NewReference, Reference, Space, refuse_space
 from facings.kept_index import GalleryChanges
 from facings.quality import Advice, PhotoQuality
-from facings.types import Candidate, Decision, Reading, Recognition, stack_rows
+from facings.types import Candidate, Decision, Reading, Recognition
 
 BUSY_TIMEOUT_S = 30.0
 _DATABASE_FILE, _PHOTO_FOLDER = "facings.db", "photos"
@@ -57,13 +72,16 @@ class SqlStore:
         engine: The database.
         photos: The folder of photos.
 
-    Its `ledger` is the stock ledger of the same database.
+    Its `ledger` is the stock ledger of the same database, its `inbox` what the gallery did not know, its `spaces` the
+    gallery's rows of other models.
     """
 
     def __init__(self, engine: Engine, photos: PhotoFiles) -> None:
         self._engine = engine
         self._photos = photos
         self.ledger = SqlLedger(self._transaction)
+        self.inbox = SqlInbox(self._transaction, _add_references, _lock_gallery)
+        self.spaces = SqlSpaces(self._transaction, _lock_gallery, _next_version, _put_space)
 
     @property
     def engine(self) -> Engine:
@@ -104,29 +122,24 @@ class SqlStore:
 
     # Gallery
 
-    def spaces(self) -> dict[str, str]:
+    def live_space(self) -> Space | None:
         """See `gallery.GalleryStore`."""
-        live = select(t.reference.c.space_id).where(t.reference.c.removed_version.is_(None)).distinct()
         with self._transaction() as connection:
-            query = select(t.embedding_space).where(t.embedding_space.c.space_id.in_(live))
-            return {row.space_id: row.model for row in connection.execute(query)}
+            return live_space(connection)
 
     def add_references(
         self, new: Sequence[NewReference], *, embedder: Embedder, model: str, products: Sequence[Product]
     ) -> Added:
         """See `gallery.GalleryStore`."""
-        space_id = embedder.space_id
         with self._transaction(is_write=True) as connection:
             _lock_gallery(connection)
-            fresh = _not_there(connection, new, space_id)
-            if not fresh:
-                return Added(_version(connection), 0)
-            version = _next_version(connection, "add", len(fresh))
-            _put_space(connection, {"space_id": space_id, "model": model, "card": embedder.card.to_json()})
-            known = set(connection.scalars(select(t.product.c.sku)))
-            _put_products(connection, (p for p in products if p.sku not in known))
-            connection.execute(t.reference.insert(), [_reference_line(r, space_id, version) for r in fresh])
-            return Added(version, len(fresh))
+            return _add_references(connection, new, embedder=embedder, model=model, products=products)
+
+    def copy_references(self, new: Sequence[NewReference], *, space: Space, products: Sequence[Product]) -> Added:
+        """See `gallery_copy.CopyStore`."""
+        with self._transaction(is_write=True) as connection:
+            _lock_gallery(connection)
+            return _add_in_space(connection, new, space, products)
 
     def remove_references(self, reference_ids: Sequence[int]) -> int:
         """See `gallery.GalleryStore`."""
@@ -136,18 +149,20 @@ class SqlStore:
             version = _next_version(connection, "remove", len(reference_ids))
             change = t.reference.update().where(live).values(removed_version=version, vector=None)
             n_removed = sum(connection.execute(change, {"gone": gone}).rowcount for gone in set(reference_ids))
+            _remove_in_other_spaces(connection, version)
             if n_removed != len(set(reference_ids)):
                 raise BadInput(
                     f"Gallery: {len(reference_ids)} references to remove, but {n_removed} of them are there."
                 )
             return version
 
-    def references(self) -> list[Reference]:
+    def references(self, space_id: str = "") -> list[Reference]:
         """See `gallery.GalleryStore`."""
-        columns = [c for c in t.reference.c if c.name not in {"vector", "added_version", "removed_version"}]
-        query = select(*columns).where(t.reference.c.removed_version.is_(None)).order_by(t.reference.c.reference_id)
+        r = t.reference.c
+        here = (r.space_id == (space_id or live_id())) & r.removed_version.is_(None)
         with self._transaction() as connection:
-            return [_reference(row) for row in connection.execute(query).mappings()]
+            found = connection.execute(select(*COLUMNS).where(here).order_by(r.reference_id))
+            return [to_reference(row) for row in found.mappings()]
 
     def gallery_version(self) -> int:
         """See `gallery.GalleryStore`."""
@@ -160,9 +175,11 @@ class SqlStore:
         """See `gallery.GalleryStore`."""
         r = t.reference.c
         with self._transaction() as connection:
-            now = _version(connection)
-            since = version if not mark or _mark(connection, version) == mark else 0
-            here = (r.space_id == space_id) & (r.added_version <= now)
+            now, live = _version(connection), live_since(connection, space_id)
+            is_known = live is not None and live <= version and (not mark or _mark(connection, version) == mark)
+            since = version if is_known else 0
+            # Of a space that is not live there is nothing to tell: its rows may be half made, or of an earlier gallery.
+            here = (r.space_id == (space_id if live is not None else "")) & (r.added_version <= now)
             came = select(r.reference_id, r.sku, *([r.vector] if with_rows else [])).where(
                 here, r.added_version > since, r.removed_version.is_(None)
             )
@@ -170,17 +187,13 @@ class SqlStore:
             added = connection.execute(came.order_by(r.reference_id)).all()
             removed = connection.scalars(went).all()
             new_mark = _mark(connection, now)
-        rows = [np.frombuffer(row.vector, "<f4") for row in added] if with_rows else []
-        wrong = next((row for row in rows if row.shape != (dim,)), None)
-        if wrong is not None:
-            raise StoreFailed(f"Gallery: got a vector of {len(wrong)} numbers, wanted {dim}; the store is damaged.")
         return GalleryChanges(
             since=since,
             version=now,
             mark=new_mark,
             ids=np.array([row.reference_id for row in added], np.int64),
             skus=tuple(row.sku for row in added),
-            rows=stack_rows(rows, dim),
+            rows=to_rows([row.vector for row in added] if with_rows else [], dim),
             removed=np.array(removed, np.int64),
         )
 
@@ -191,12 +204,12 @@ class SqlStore:
         line = {
             "fingerprint": fingerprint,
             "photo_id": reading.photo_id,
-            "photo": _plain(reading.photo),
+            "photo": plain(reading.photo),
             "width": reading.width,
             "height": reading.height,
             "seen_at": to_text(reading.seen_at),
             "recorded_at": to_text(datetime.now(UTC)),
-            "place": _plain(reading.place),
+            "place": plain(reading.place),
             "detector": reading.detector,
             "space_id": reading.space_id,
             "gallery_version": reading.gallery_version,
@@ -252,7 +265,9 @@ class SqlStore:
             counts = {
                 "products": connection.scalar(select(func.count()).select_from(t.product)),
                 "references": connection.scalar(
-                    select(func.count()).select_from(t.reference).where(t.reference.c.removed_version.is_(None))
+                    select(func.count()).where(
+                        t.reference.c.removed_version.is_(None), t.reference.c.space_id == live_id()
+                    )
                 ),
                 "readings": connection.scalar(select(func.count()).select_from(t.reading)),
                 "observations": connection.scalar(select(func.count()).select_from(t.observation)),
@@ -390,6 +405,7 @@ def _store_failed(error: Exception) -> StoreFailed:
     hint = {
         "locked": "Another process is writing for a long time; try again when it has ended.",
         "full": "Free some disk space; what was committed is safe.",
+        "disk I/O": "See whether the disk is full or failing; what was committed is safe.",
         "malformed": "Restore the store from a backup.",
         "not a database": "Restore the store from a backup, or name another place.",
     }
@@ -414,6 +430,8 @@ def _put_products(connection: Connection, products: Iterable[Product]) -> None:
             "currency": p.currency,
             "depth": p.depth,
             "reorder_point": p.reorder_point,
+            "width_mm": p.width_mm,
+            "height_mm": p.height_mm,
         }
         for p in products
     ]
@@ -427,6 +445,41 @@ def _lock_gallery(connection: Connection) -> None:
     """One writer at a time, as in SQLite: versions must become visible in their order, or a reader passes one by."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE gallery_change IN EXCLUSIVE MODE")
+
+
+def _add_references(
+    connection: Connection, new: Sequence[NewReference], *, embedder: Embedder, model: str, products: Sequence[Product]
+) -> Added:
+    space = Space(embedder.space_id, model, embedder.card.to_json())
+    return _add_in_space(connection, new, space, products)
+
+
+def _add_in_space(
+    connection: Connection, new: Sequence[NewReference], space: Space, products: Sequence[Product]
+) -> Added:
+    live = live_space(connection)
+    refuse_space(live, space)
+    fresh = _not_there(connection, new, space.space_id)
+    if not fresh:
+        return Added(_version(connection), 0)
+    version = _next_version(connection, "add", len(fresh))
+    _put_space(connection, space)
+    if live is None and live_since(connection, space.space_id) is None:  # else it was emptied and goes on
+        make_live(connection, space.space_id, version)
+    known = set(connection.scalars(select(t.product.c.sku)))
+    _put_products(connection, (p for p in products if p.sku not in known))
+    connection.execute(t.reference.insert(), [reference_line(r, r.row, space.space_id, version) for r in fresh])
+    return Added(version, len(fresh))
+
+
+def _remove_in_other_spaces(connection: Connection, version: int) -> None:
+    """What this version removed from one space goes from the others too: nowhere is a vector of it kept."""
+    r = t.reference.c
+    gone = connection.execute(select(r.photo_id, r.box).where(r.removed_version == version)).all()
+    same = (r.photo_id == bindparam("photo")) & (r.box == bindparam("place")) & r.removed_version.is_(None)
+    if gone:
+        change = t.reference.update().where(same).values(removed_version=version, vector=None)
+        connection.execute(change, [{"photo": photo_id, "place": box} for photo_id, box in gone])
 
 
 def _next_version(connection: Connection, action: str, n_references: int) -> int:
@@ -450,40 +503,18 @@ def _not_there(connection: Connection, new: Sequence[NewReference], space_id: st
     r = t.reference.c
     live = (r.space_id == space_id) & r.removed_version.is_(None) & r.photo_id.in_({n.photo_id for n in new})
     there = {(row.photo_id, row.box) for row in connection.execute(select(r.photo_id, r.box).where(live))}
-    return [n for n in new if (n.photo_id, _box_text(n.box)) not in there]
+    return [n for n in new if (n.photo_id, box_text(n.box)) not in there]
 
 
-def _put_space(connection: Connection, space: dict[str, str]) -> None:
-    insert = _insert(connection)(t.embedding_space).values(space)
-    update = {"model": space["model"]}  # the model's folder may have moved
+def _put_space(connection: Connection, space: Space) -> None:
+    insert = _insert(connection)(t.embedding_space).values(asdict(space))
+    update = {"model": space.model}  # the model's folder may have moved
     connection.execute(insert.on_conflict_do_update(index_elements=["space_id"], set_=update))
-
-
-def _box_text(box: Box | None) -> str:
-    return "" if box is None else json.dumps(box)
-
-
-def _reference_line(r: NewReference, space_id: str, version: int) -> dict[str, Any]:
-    return {
-        "sku": r.sku,
-        "photo_id": r.photo_id,
-        "box": _box_text(r.box),
-        "source": _plain(r.source),
-        "look": f"{r.look:016x}",
-        "space_id": space_id,
-        "vector": r.row.astype("<f4").tobytes(),
-        "added_version": version,
-    }
 
 
 def _product(row: RowMapping) -> Product:
     fields = {**row, "price": None if row["price"] is None else Decimal(row["price"])}
     return Product(**fields)
-
-
-def _reference(row: RowMapping) -> Reference:
-    box: Box | None = tuple(json.loads(row["box"])) if row["box"] else None
-    return Reference(**{**row, "box": box, "look": int(row["look"], 16)})
 
 
 def _observation_line(reading_id: int, r: Recognition) -> dict[str, Any]:
@@ -499,13 +530,20 @@ def _observation_line(reading_id: int, r: Recognition) -> dict[str, Any]:
         "sku": r.decision.sku,
         "candidates": json.dumps([[c.sku, c.similarity, c.reference_id] for c in r.decision.candidates]),
         "reasons": json.dumps(r.decision.reasons),
+        "evidence": json.dumps([asdict(piece) for piece in r.evidence]),
     }
 
 
 def _recognition(row: RowMapping) -> Recognition:
     candidates = tuple(Candidate(*c) for c in json.loads(row["candidates"]))
     decision = Decision(row["verdict"], row["sku"], candidates, tuple(json.loads(row["reasons"])))
-    return Recognition((row["x1"], row["y1"], row["x2"], row["y2"]), row["confidence"], decision)
+    evidence = tuple(_evidence(fields) for fields in json.loads(row["evidence"] or "[]"))
+    return Recognition((row["x1"], row["y1"], row["x2"], row["y2"]), row["confidence"], decision, evidence)
+
+
+def _evidence(fields: dict[str, Any]) -> Evidence:
+    lists = {name: None if fields[name] is None else tuple(fields[name]) for name in ("skus", "box")}
+    return Evidence(**{**fields, **lists})
 
 
 def _reading(line: RowMapping, recognitions: tuple[Recognition, ...]) -> Reading:
@@ -519,8 +557,3 @@ def _reading(line: RowMapping, recognitions: tuple[Recognition, ...]) -> Reading
 
 def _quality(fields: dict[str, Any]) -> PhotoQuality:
     return PhotoQuality(**{**fields, "advice": tuple(Advice(**advice) for advice in fields["advice"])})
-
-
-def _plain(path: str) -> str:
-    """A path as text: bytes in a file name that are no UTF-8 are written as escapes."""
-    return path.encode("utf-8", "backslashreplace").decode()

@@ -2,21 +2,24 @@
 
 A product of a site is kept by the books where the site itself received or counted it: then on hand is the site's
 account, and counts of shelves only say what stands there. Without books it is what the shelves hold: the sum of their
-accounts, less what the site sold since one of them was last counted.
+accounts, less what the site sold since one of them was last counted. A shelf that was scanned holds what its last
+photos make likely together, and is empty when they make that likely: one that misses a facing empties no shelf.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 from facings.apps.ledger import Account, Balance, Event, site_accounts
 from facings.apps.money import from_minor
 from facings.apps.places import Site, is_within
+from facings.apps.shelf_belief import Belief
 from facings.catalog import Product
 
 AlertKind = Literal["out_of_stock", "phantom_stock", "low_stock", "sold_unknown"]
@@ -35,7 +38,7 @@ class StockLine:
         on_hand: Units; below zero when more left than was known to be there.
         uncertainty: ± units, of the counts it stands on.
         is_book: Whether on hand is kept by the books of the site, not by its shelves.
-        shelf: Units on the shelves of the site; None if none was ever counted.
+        shelf: Units believed on the shelves of the site; None if none was ever counted.
         shelf_empty_since: Since when every shelf that held it is empty; None while one is not, or none ever did.
         counted_at: Time of the last count it stands on; None for none.
         places: The accounts behind it.
@@ -119,6 +122,7 @@ def stock_lines(
     sold: Mapping[Account, tuple[int, datetime]],
     now: datetime,
     sales_days: int,
+    beliefs: Mapping[Account, Belief] = MappingProxyType({}),
 ) -> tuple[StockLine, ...]:
     """What is on hand, by site and SKU.
 
@@ -130,16 +134,15 @@ def stock_lines(
         sold: By (site, SKU), units sold in the last `sales_days` and the time of the first of these sales.
         now: The time of asking.
         sales_days: Days that `sold` looks back; a product that sold first within them is averaged since then.
+        beliefs: What the last scans tell of shelves, by (place, SKU); see `shelf_belief.shelf_beliefs`.
     """
     lines = []
     for (site, sku), accounts in site_accounts(balances).items():
         product = products.get(sku, Product(sku))
         change = site_changes.get((site, sku), 0)
-        lines.append(
-            _line(
-                sites.get(site, Site(site)), product, accounts, change, _per_day(sold.get((site, sku)), now, sales_days)
-            )
-        )
+        per_day = _per_day(sold.get((site, sku)), now, sales_days)
+        believed = [_believed(account, beliefs.get((account.place, sku))) for account in accounts]
+        lines.append(_line(sites.get(site, Site(site)), product, believed, change, per_day))
     return tuple(sorted(lines, key=lambda line: (line.site, line.sku)))
 
 
@@ -195,6 +198,15 @@ def conflicts(events: Iterable[Event], window: timedelta) -> tuple[tuple[Event, 
 def inside(lines: Iterable[StockLine], place: str) -> tuple[Balance, ...]:
     """The accounts behind stock lines that lie at a place or inside it."""
     return tuple(account for line in lines for account in line.places if is_within(account.place, place))
+
+
+def _believed(account: Balance, belief: Belief | None) -> Balance:
+    """The account of a shelf as its last scans tell it together."""
+    if belief is None:
+        return account
+    units = 0 if belief.empty_since else max(1, round(belief.units))
+    either_way = max(belief.high - units, units - belief.low)
+    return replace(account, on_hand=units, uncertainty=either_way, empty_since=belief.empty_since)
 
 
 def _line(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,10 +21,11 @@ TITLES: dict[AlertKind, str] = {
     "sold_unknown": "Books wrong",
 }
 MAX_ALERTS_SHOWN, MAX_LINES_SHOWN, N_EVENTS_SHOWN = 60, 2000, 6
-_CSV_COLUMNS = (
-    "site", "sku", "name", "on_hand", "uncertainty", "on_shelf", "daily_sales", "days_of_supply", "last_count",
-    "alert", "reason", "since", "loss_per_day", "loss_in",
-)  # fmt: skip
+COLUMNS: dict[str, type] = {
+    "site": str, "sku": str, "name": str, "on_hand": int, "uncertainty": int, "on_shelf": int, "daily_sales": float,
+    "days_of_supply": float, "last_count": str, "alert": str, "reason": str, "since": str, "loss_per_day": float,
+    "loss_in": str,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,22 +56,30 @@ class InventoryReport:
         return sorted({line.site for line in self.lines})
 
 
-def to_csv(report: InventoryReport) -> str:
-    """One line a product and site, with its alert if there is one."""
+def to_rows(report: InventoryReport) -> Iterator[dict[str, object]]:
+    """Each product and site as plain values, with its alert if there is one."""
     alert_of = {(alert.line.site, alert.line.sku): alert for alert in report.alerts}
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
     for line in report.lines:
         alert = alert_of.get((line.site, line.sku))
-        told = (
-            [alert.kind, alert.reason, _iso(alert.since), round(alert.loss_per_day, 4), loss_in(alert)] if alert else []
-        )
         fields = [
             line.site, line.sku, line.product.name, line.on_hand, line.uncertainty, line.shelf,
             _rounded(line.daily_sales), _rounded(line.days_of_supply), _iso(line.counted_at),
         ]  # fmt: skip
-        writer.writerow([inert("" if field is None else field) for field in (*fields, *(told or [""] * 5))])
+        told = (
+            [alert.kind, alert.reason, _iso(alert.since), round(alert.loss_per_day, 4), loss_in(alert)]
+            if alert
+            else [None] * 5
+        )
+        yield dict(zip(COLUMNS, [*fields, *told], strict=True))
+
+
+def to_csv(report: InventoryReport) -> str:
+    """One line a product and site, with its alert if there is one."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in to_rows(report):
+        writer.writerow(["" if field is None else inert(field) for field in row.values()])
     return out.getvalue()
 
 

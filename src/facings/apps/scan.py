@@ -8,7 +8,7 @@ product counts as often as in the one photo of them that shows it most, so that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from facings.apps.ledger import Event, LedgerStore, make_key, undoing
@@ -16,6 +16,7 @@ from facings.catalog import Product
 
 AUTHOR = "scan"
 DEFAULT_DEPTH = 1
+N_EXPECTED = 6  # a product is expected at a place for so many scans after it was last there
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Scan:
     Args:
         at: Time of its last photo.
         photo_ids: Its photos, by time.
-        counts: One event a product, by SKU; those that were on the place before and are not now count 0.
+        counts: One event a product, by SKU; those that were on the place lately and are not now count 0.
         n_overlapping: Facings that more than one of its photos showed, counted once.
     """
 
@@ -83,6 +84,8 @@ def record_scans(
 ) -> ScanDone:
     """Bring the counts of a place into line with what the record shows of it, in one transaction.
 
+    Only scans from the first of the photos asked for on are looked at: what came before them stays as it is.
+
     Args:
         ledger: Where they are written.
         place: The place.
@@ -93,26 +96,36 @@ def record_scans(
         depth: Units behind one another, for the photos asked for; None for what the catalog says.
     """
     asked = set(photo_ids)
-    if not asked:  # every photo failed: that says nothing of the place
+    groups = group_scans(sightings, window)
+    first = next((n for n, group in enumerate(groups) if _has(group, asked)), None)
+    if first is None:  # every photo failed, say: that tells nothing of the place
         return ScanDone((), 0, 0)
-    held = [event for event in ledger.events(place=place, is_live=True) if place in {event.place, event.to_place}]
-    others = [event for event in held if event.author != AUTHOR]
-    old: dict[tuple[datetime, str], list[Event]] = {}
-    for event in held:
-        if event.author == AUTHOR and event.kind == "counted":
-            old.setdefault((event.at, event.sku), []).append(event)
-    touched, fresh = [], []
+    before = groups[max(0, first - N_EXPECTED) : first]
+    since = before[0][0].seen_at if first >= N_EXPECTED else None
+    others, old = _held(ledger, place, since=since, counted_since=groups[first][0].seen_at)
     present: dict[str, int] = {}
-    for group in group_scans(sightings, window):
-        is_asked = any(sighting.photo_id in asked for sighting in group)
+    for group in before:
+        _take_in(present, others, until=group[-1].seen_at)
+        _pass_by(present, group)
+    touched, fresh = [], []
+    for group in groups[first:]:
+        is_asked = _has(group, asked)
         _take_in(present, others, until=group[-1].seen_at)
         scan = _count(place, group, present, _depths(products, depth if is_asked else None))
         kept = tuple(_kept(count, old, is_exact=is_asked and depth is not None) for count in scan.counts)
-        scan = Scan(scan.at, scan.photo_ids, kept, scan.n_overlapping)
-        present = {count.sku: count.quantity for count in kept}
+        _pass_by(present, group)
         fresh += [count for count in kept if count.event_id is None]
-        touched += [scan] if is_asked else []
-    replaced = [event for several in old.values() for event in several]
+        touched += [replace(scan, counts=kept)] if is_asked else []
+    return _written(ledger, touched, fresh, [event for several in old.values() for event in several])
+
+
+def _has(group: Iterable[Sighting], photo_ids: set[str]) -> bool:
+    return any(sighting.photo_id in photo_ids for sighting in group)
+
+
+def _written(
+    ledger: LedgerStore, touched: Iterable[Scan], fresh: Iterable[Event], replaced: Sequence[Event]
+) -> ScanDone:
     now = datetime.now(UTC)
     note = "the record says otherwise now"
     undone = [undoing(event, author=AUTHOR, at=now, note=note) for event in replaced]
@@ -131,14 +144,27 @@ def group_scans(sightings: Iterable[Sighting], window: timedelta) -> list[list[S
     return groups
 
 
+def _held(
+    ledger: LedgerStore, place: str, *, since: datetime | None, counted_since: datetime
+) -> tuple[list[Event], dict[tuple[datetime, str], list[Event]]]:
+    """What the ledger has of a place: what others said, and the scans' own counts since a time, by time and SKU."""
+    others: list[Event] = []
+    old: dict[tuple[datetime, str], list[Event]] = {}
+    for event in ledger.events(place=place, since=since, is_live=True):
+        if event.author != AUTHOR and place in {event.place, event.to_place}:
+            others.append(event)
+        elif event.place == place and event.kind == "counted" and event.at >= counted_since:
+            old.setdefault((event.at, event.sku), []).append(event)
+    return others, old
+
+
 def _count(
     place: str, group: Sequence[Sighting], present: Mapping[str, int], depth_of: Callable[[str], tuple[int, str]]
 ) -> Scan:
     """The scan that photos make, as counts."""
     source = "readings " + ",".join(str(sighting.reading_id) for sighting in group)
-    before = {sku for sku, n in present.items() if n > 0}
     counts = []
-    for sku in sorted(before.union(*(sighting.n_facings for sighting in group))):
+    for sku in sorted(set(present).union(*(sighting.n_facings for sighting in group))):
         n_facings = max(sighting.n_facings.get(sku, 0) for sighting in group)
         most = max(s.n_facings.get(sku, 0) + s.n_doubtful.get(sku, 0) + s.n_nameless for s in group)
         units, whence = depth_of(sku)
@@ -162,11 +188,29 @@ def _count(
 
 
 def _take_in(present: dict[str, int], others: list[Event], *, until: datetime) -> None:
-    """What people counted at or brought to the place before a scan is expected in it too."""
+    """What people counted at or brought to the place before a scan is expected in it too.
+
+    Args:
+        present: Products that are expected, and for how many scans more.
+        others: What people said, by time; what was taken in is gone.
+        until: The scan.
+    """
     while others and others[0].at <= until:
         event = others.pop(0)
-        if event.kind == "counted" or event.change_at(event.to_place or event.place) > 0:
-            present[event.sku] = event.quantity
+        if event.kind == "counted" and event.quantity == 0:
+            present.pop(event.sku, None)
+        elif event.kind == "counted" or event.change_at(event.to_place or event.place) > 0:
+            present[event.sku] = N_EXPECTED
+
+
+def _pass_by(present: dict[str, int], group: Sequence[Sighting]) -> None:
+    """What a scan shows is expected in the next ones; what it does not show, for one scan less."""
+    seen = {sku for sighting in group for sku, n in sighting.n_facings.items() if n}
+    for sku in [*present]:
+        present[sku] -= 1
+        if not present[sku]:
+            del present[sku]
+    present.update(dict.fromkeys(seen, N_EXPECTED))
 
 
 def _kept(count: Event, old: dict[tuple[datetime, str], list[Event]], *, is_exact: bool) -> Event:

@@ -12,10 +12,13 @@ from typing import Annotated
 import typer
 
 from facings import __version__
-from facings.cli import catalog, evaluate, gallery, inventory, places, planogram, report, setup, simulate, train
+from facings.cli import catalog, evaluate, gallery, inbox, inventory, places, planogram, report, setup, simulate, train
+from facings.cli.calibrate import calibrate
 from facings.cli.detect import detect
 from facings.cli.recognize import recognize
+from facings.cli.replay import replay
 from facings.cli.scan import scan
+from facings.cli.twins import gallery_twins
 from facings.errors import FacingsError
 
 app = typer.Typer(
@@ -26,15 +29,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(catalog.app, name="catalog")
+gallery.app.command("twins")(gallery_twins)
 app.add_typer(gallery.app, name="gallery")
 app.add_typer(report.app, name="report")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(places.app, name="places")
 app.add_typer(planogram.app, name="planogram")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(train.app, name="train")
-for command in (setup.init, detect, recognize, scan, setup.doctor, setup.demo):
+for command in (setup.init, detect, recognize, scan, replay, calibrate, setup.doctor, setup.demo):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""Measurements: `facings evaluate recognition | few-shot | detection`."""
+"""Measurements: `facings evaluate recognition | few-shot | openset | detection`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from facings.cli.session import end, write_text
 if TYPE_CHECKING:
     from facings.evaluate.detection_run import DetectionEvaluation
     from facings.evaluate.few_shot_run import FewShotEvaluation
+    from facings.evaluate.openset_run import OpenSetEvaluation
     from facings.evaluate.run import RecognitionEvaluation
 
 LEAST_CONFIDENCE = 0.05  # average precision wants the whole curve, not only what a detector shows in use
@@ -92,6 +93,45 @@ def evaluate_few_shot(
         track=track,
     )
     _show_few_shot(found, out, as_json=as_json)
+    end([*given.problems, *asked.problems, *found.problems])
+
+
+@app.command("openset")
+def evaluate_openset(
+    gallery: Annotated[Path, typer.Option("--gallery", help="Labelled reference photos: folder, CSV, or list.")],
+    queries: Annotated[Path, typer.Option("--queries", help="Labelled query photos: folder, CSV, or list.")],
+    unknown: Annotated[int, typer.Option("--unknown", min=1, help="Products left out of the gallery in each draw.")],
+    promises: Annotated[
+        str, typer.Option("--promises", help="Shares of false accepts, with commas between.")
+    ] = "0.01,0.05,0.1",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Random draws of the products left out.")] = 5,
+    out: Annotated[Path, typer.Option("--out", help="Folder for openset.json.")] = Path("facings-evaluation"),
+    as_json: AsJson = False,
+    model: Model = None,
+    threads: Threads = None,
+) -> None:
+    """Known from unknown products, and whether promises of false accepts are kept. Leaves every store alone."""
+    from facings.compose import BUNDLED_MODEL, load_model
+    from facings.evaluate.openset_run import evaluate_openset as evaluate
+    from facings.evaluate.openset_run import parse_promises
+    from facings.manifest import read_manifest
+    from facings.settings import load_settings
+    from facings.terminal import track
+
+    settings = load_settings(model=model, threads=threads)
+    given, asked = read_manifest(gallery), read_manifest(queries)
+    found = evaluate(
+        given.photos,
+        asked.photos,
+        embedder=load_model(settings.model or BUNDLED_MODEL, n_threads=settings.threads),
+        n_unknown=unknown,
+        seeds=range(seeds),
+        promises=parse_promises(promises),
+        n_threads=settings.threads,
+        max_megapixels=settings.max_megapixels,
+        track=track,
+    )
+    _show_openset(found, out, as_json=as_json)
     end([*given.problems, *asked.problems, *found.problems])
 
 
@@ -203,6 +243,30 @@ def _show_few_shot(found: FewShotEvaluation, folder: Path, *, as_json: bool) -> 
         f"{len(found.gallery)} gallery photos, {len(found.queries)} queries, {len(found.leaks)} leaks, "
         f"{found.run.seconds:.0f} s. Page: {folder / 'few-shot.html'}"
     )
+
+
+def _show_openset(found: OpenSetEvaluation, folder: Path, *, as_json: bool) -> None:
+    """Promises on stdout, JSON into the folder."""
+    from facings.terminal import say, table
+
+    facts, figures = json.dumps(found.to_json(), indent=2), found.figures
+    write_text(folder / "openset.json", facts)
+    if as_json:
+        print(facts)
+    else:
+        title = f"{found.run.model}: {figures.n_enrolled} of {figures.n_products} products enrolled, all asked"
+        rows = [
+            (f"{p.max_false_accept:.0%}", f"{p.false_accepts.value:.1%}",
+             f"{p.false_accepts.low:.1%} to {p.false_accepts.high:.1%}", f"{p.accepted_right.value:.1%}",
+             f"{p.accepted_wrong.value:.1%}", f"{p.covered.value:.1%}", f"{p.unknown_unknown.value:.1%}")
+            for p in figures.promises
+        ]  # fmt: skip
+        columns = ("promised", "false accepts", "95 % interval", "accepted right", "wrong", "covered", "unknown found")
+        table(title, columns, rows, right=columns)
+    for name, draws in (("likeness", figures.ours), ("similarity alone", figures.baseline)):
+        mean = [sum(vars(draw)[key] for draw in draws) / len(draws) for key in ("auroc", "fpr_at_95", "oscr")]
+        say(f"By {name}: AUROC {mean[0]:.3f}, FPR at 95 % TPR {mean[1]:.3f}, OSCR {mean[2]:.3f}.")
+    say(f"{found.n_gallery} gallery photos, {found.n_queries} queries, {found.run.seconds:.0f} s. JSON: {folder}")
 
 
 def _show_detection(found: DetectionEvaluation, folder: Path, *, as_json: bool, max_megapixels: float) -> None:

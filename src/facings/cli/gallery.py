@@ -1,4 +1,4 @@
-"""Reference photos: `facings gallery build | add | remove | list | verify`."""
+"""Reference photos: `facings gallery build | add | remove | list | verify | reembed | copy`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from facings.compose import Workspace
     from facings.enroll import Enrollment
     from facings.errors import Problem
-    from facings.gallery import Twins
+    from facings.gallery import NearDuplicate
     from facings.manifest import LabelledPhoto
 
-TWINS_SHOWN = 10
+N_SHOWN = 10
+LEAVE_ONE_OUT, NO_GATE = "leave-one-out", "none"
 
 app = typer.Typer(help="Reference photos of the products.", no_args_is_help=True)
 
@@ -91,16 +92,81 @@ def gallery_verify(store: Store = None, model: Model = None) -> None:
 
     found = open_store(store=store, model=model).verify(track=track)
     say(f"{found.n_references} references of {found.n_products} products checked, {len(found.problems)} faults.")
-    _show_twins(found.twins)
+    _show_near_duplicates(found.near_duplicates)
     if found.single_photo_skus:
         few = ", ".join(found.single_photo_skus[:5])
         say(f"{len(found.single_photo_skus)} products have one photo only ({few}…); more photos make them surer.")
     end(found.problems)
 
 
-def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto], problems: Sequence[Problem]) -> None:
+@app.command("reembed")
+def gallery_reembed(
+    model: Annotated[str, typer.Option("--model", help="The new model: directory, 'product-embedder' or 'starter'.")],
+    gate: Annotated[
+        str, typer.Option("--gate", help="'leave-one-out', labelled photos as for 'build', or 'none' (to go back).")
+    ] = LEAVE_ONE_OUT,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", min=0, max=1, help="By how much recall@1 may be lower; 0.01 is a point.")
+    ] = 0.01,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Then delete the rows of other models.")] = False,
+    store: Store = None,
+    threads: Threads = None,
+) -> None:
+    """Move the gallery to another model by its kept photos; searches go on. Run again, it goes on where it stopped."""
+    from facings.manifest import read_manifest
     from facings.terminal import say, track
 
+    manifest = None if gate in {LEAVE_ONE_OUT, NO_GATE} else read_manifest(Path(gate))
+    problems = manifest.problems if manifest else ()
+    workspace = open_store(store=store, threads=threads)
+    done = workspace.reembed(
+        model,
+        queries=manifest.photos if manifest else (),
+        is_gated=gate != NO_GATE,
+        tolerance=tolerance,
+        track=track,
+    )
+    say(f"{done.n_embedded} references embedded by {model}, {done.n_already} were before.")
+    if done.verdict:
+        say(str(done.verdict))
+    if not done.is_live:
+        say("The gallery is searched by the old model still.")
+        end([*problems, *done.problems])
+        raise typer.Exit(1)
+    say(f"The gallery is searched by {model}.")
+    if drop_old:
+        say(f"{workspace.drop_other_models()} rows of other models deleted.")
+    end(problems)
+
+
+@app.command("copy")
+def gallery_copy(
+    source: Annotated[str, typer.Argument(help="Directory or database URL of the store to copy from.")],
+    target: Annotated[str, typer.Argument(help="The same of the store to copy into; made if it is not there.")],
+    from_photos: Annotated[Path | None, typer.Option("--from-photos", help="Photo folder of a source URL.")] = None,
+    to_photos: Annotated[Path | None, typer.Option("--to-photos", help="Photo folder of a target URL.")] = None,
+) -> None:
+    """Copy catalog, reference photos and their rows into another store, and check them there. Record and stock stay."""
+    from facings.compose import copy_between
+    from facings.terminal import say, track
+
+    done = copy_between(source, target, source_photos=from_photos, target_photos=to_photos, track=track)
+    say(
+        f"{done.n_products} products and {done.n_references} references copied; "
+        f"{done.n_checked} references and {done.n_photos_checked} photos checked in the target."
+    )
+    if done.differing:
+        say(
+            f"{len(done.differing)} products are described otherwise there and were left so, first {done.differing[0]}."
+        )
+    end(done.problems)
+
+
+def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto], problems: Sequence[Problem]) -> None:
+    from facings.cli.twins import warn_of_twins
+    from facings.terminal import say, track
+
+    before = workspace.store.gallery_version()
     done = workspace.enroll(photos, track=track)
     say(
         f"{done.n_added} photos enrolled, {done.n_already} were there already, {len(done.doubles)} doubles left out, "
@@ -108,26 +174,28 @@ def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto], problems: Seq
         f"gallery version {done.version}."
     )
     _show_doubles(done)
-    _show_twins(done.twins)
+    _show_near_duplicates(done.near_duplicates)
+    if done.n_added:
+        warn_of_twins(workspace, before)
     end([*problems, *done.problems])
 
 
 def _show_doubles(done: Enrollment) -> None:
     from facings.terminal import say
 
-    for path in done.doubles[:TWINS_SHOWN]:
+    for path in done.doubles[:N_SHOWN]:
         say(f"Double: {path} has the same bytes as another file of this product.")
 
 
-def _show_twins(twins: Sequence[Twins]) -> None:
+def _show_near_duplicates(pairs: Sequence[NearDuplicate]) -> None:
     """Near-duplicates between two products first: they are a mistake more often."""
     from facings.terminal import say
 
-    for pair in sorted(twins, key=lambda pair: not pair.is_conflict)[:TWINS_SHOWN]:
+    for pair in sorted(pairs, key=lambda pair: not pair.is_conflict)[:N_SHOWN]:
         kind = "two products" if pair.is_conflict else "the same product"
         say(
             f"Near-duplicate ({kind}): {pair.first.source} ({pair.first.sku}) "
             f"and {pair.second.source} ({pair.second.sku})"
         )
-    if len(twins) > TWINS_SHOWN:
-        say(f"… and {len(twins) - TWINS_SHOWN} more near-duplicate pairs.")
+    if len(pairs) > N_SHOWN:
+        say(f"… and {len(pairs) - N_SHOWN} more near-duplicate pairs.")

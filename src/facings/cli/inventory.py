@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facings.cli.options import AsJson, Store
-from facings.cli.session import end, open_store, print_json, write_text
+from facings.cli.session import end, open_stock, print_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def inventory_import(
     """Read receipts, sales, counts from a CSV file; bad rows are reported, good ones kept, known ones passed over."""
     from facings.terminal import say
 
-    done = open_store(store=store).import_ledger(file, kind=kind, place=place, is_strict=strict)
+    done = open_stock(store).import_file(file, kind=kind, place=place, is_strict=strict)
     known = f"{done.n_known} there already" + ("" if done.n_new else ", nothing was changed" if done.n_known else "")
     say(f"{done.n_new} new events, {known}, {len(done.problems)} refused.")
     if done.undeclared:
@@ -59,7 +59,7 @@ def inventory_show(place: Place = "", sku: Sku = "", as_json: AsJson = False, st
     from facings.apps.inventory_report import line_json
     from facings.terminal import say, table
 
-    lines = open_store(store=store).stock(place=place, sku=sku)
+    lines = open_stock(store).stock(place=place, sku=sku)
     if as_json:
         print_json([line_json(line) for line in lines])
         return
@@ -83,8 +83,7 @@ def inventory_events(place: Place = "", sku: Sku = "", as_json: AsJson = False, 
     """Show the events of the ledger in order of their times; JSON is one object an event and line."""
     from facings.terminal import table
 
-    workspace = open_store(store=store)
-    events = workspace.events(place=place, sku=sku)
+    events = open_stock(store).events(place=place, sku=sku)
     if as_json:
         for event in events:
             print_json(event_json(event))
@@ -110,7 +109,7 @@ def inventory_adjust(
     """Say how many there are; what was believed before stays in the ledger."""
     from facings.terminal import say
 
-    event = open_store(store=store).adjust(sku, place, to, author=author, note=note)
+    event = open_stock(store).adjust(sku, place, to, author=author, note=note)
     say(f"{event.sku} at {event.place}: {event.quantity}, says {event.author}.")
 
 
@@ -124,7 +123,7 @@ def inventory_undo(
     """Take an event out of the stock; it stays in the ledger, and so does the undoing."""
     from facings.terminal import say
 
-    event = open_store(store=store).undo(event_id, author=author, note=note)
+    event = open_stock(store).undo(event_id, author=author, note=note)
     say(f"Undone: event {event.event_id}, {event.kind} {event.quantity} of {event.sku} at {event.place}.")
 
 
@@ -133,7 +132,7 @@ def inventory_notify(store: Store = None) -> None:
     """Send the alerts of now, signed, to the webhook of the settings (FACINGS_WEBHOOK_URL, FACINGS_WEBHOOK_SECRET)."""
     from facings.terminal import say
 
-    delivery = open_store(store=store).notify()
+    delivery = open_stock(store).notify()
     tries = f"{delivery.n_tries} tries" if delivery.n_tries > 1 else "1 try"
     say(f"{'Delivered' if delivery.is_delivered else 'Not delivered'} after {tries}: {delivery.answer}.")
     if not delivery.is_delivered:
@@ -148,7 +147,7 @@ def inventory_verify(
     """Fold every event again and compare with the balances that are kept."""
     from facings.terminal import say
 
-    found = open_store(store=store).verify_ledger(is_rebuilding=rebuild)
+    found = open_stock(store).verify(is_rebuilding=rebuild)
     say(f"{found.n_accounts} accounts folded again from their events, {len(found.problems)} faults.")
     if found.problems:
         say("Rebuilt from the events." if rebuild else "The events are right: facings inventory verify --rebuild")
@@ -171,7 +170,7 @@ def inventory_export(
 
     if form == "parquet" and out is None:
         raise typer.BadParameter("Parquet goes into a file: --out ledger.parquet")
-    rows = ledger_export.to_rows(open_store(store=store).events(place=place, sku=sku))
+    rows = ledger_export.to_rows(open_stock(store).events(place=place, sku=sku))
     if form == "parquet" and out:
         from facings.adapters.parquet_file import write_parquet
 

@@ -20,5 +20,9 @@ Detector = Annotated[
 RefuseBad = Annotated[
     bool, typer.Option("--refuse-bad", help="Refuse photos that are blurred, dark, blown out, tilted or too far away.")
 ]
+MaxFalseAccept = Annotated[
+    float | None,
+    typer.Option("--max-false-accept", help="Share of photos of unknown products that may be accepted: 0.05 is 5 %."),
+]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Threads of every library.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]

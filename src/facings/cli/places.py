@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from facings.cli.options import AsJson, Store
-from facings.cli.session import open_store, print_json
+from facings.cli.session import open_stock, print_json
 
 app = typer.Typer(help="Shops, their time zones and currencies.", no_args_is_help=True)
 
@@ -20,15 +20,9 @@ def places_set(
     store: Store = None,
 ) -> None:
     """Set the time zone and the currency of a shop; what is not given stays as it is."""
-    from dataclasses import replace
-
     from facings.terminal import say
 
-    workspace = open_store(store=store)
-    ledger = workspace.store.ledger
-    site = ledger.sites().get(name) or replace(workspace.default_site, name=name)
-    site = replace(site, **{k: v for k, v in (("zone", zone), ("currency", currency)) if v is not None})
-    ledger.put_site(site)
+    site = open_stock(store).set_site(name, zone=zone, currency=currency)
     say(f"{site.name}: {site.zone}, {site.currency or 'no currency'}. Times read before stay as they were read.")
 
 
@@ -37,7 +31,7 @@ def places_list(as_json: AsJson = False, store: Store = None) -> None:
     """Show the shops that were set."""
     from facings.terminal import table
 
-    rows = [(site.name, site.zone, site.currency) for site in open_store(store=store).store.ledger.sites().values()]
+    rows = [(site.name, site.zone, site.currency) for site in open_stock(store).ledger.sites().values()]
     columns = ("name", "zone", "currency")
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])

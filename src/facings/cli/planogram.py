@@ -69,15 +69,15 @@ def planogram_check(
         result = next(workspace.recognize([photo], boxes=box_file, place=place, is_recording=not no_record))
     compliance = check_planogram(known, result)
     if as_json:
-        print_json(_as_json(compliance, products))
+        print_json(as_json_values(compliance, products))
     else:
-        _show(compliance, {sku: product.name for sku, product in products.items()})
+        show(compliance, {sku: product.name for sku, product in products.items()})
     if annotate or out:
         _write(workspace, compliance, _pixels(workspace, photo, result), annotate, out)
     end([*refused, *strangers, *(box_file.problems if box_file else ())])
 
 
-def _as_json(compliance: Compliance, products: Mapping[str, Product]) -> dict[str, Any]:
+def as_json_values(compliance: Compliance, products: Mapping[str, Product]) -> dict[str, Any]:
     """The check with what to do and the shares of shelf."""
     from facings.apps.planogram_share import shares
     from facings.apps.planogram_todo import tasks
@@ -92,7 +92,7 @@ def _as_json(compliance: Compliance, products: Mapping[str, Product]) -> dict[st
     }
 
 
-def _show(compliance: Compliance, names: Mapping[str, str]) -> None:
+def show(compliance: Compliance, names: Mapping[str, str]) -> None:
     from facings.apps.planogram_todo import tasks
     from facings.terminal import say, table
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facings.cli.detect import short_names, show_remarks
-from facings.cli.options import AsJson, Detector, Model, RefuseBad, Store, Threads
+from facings.cli.options import AsJson, Detector, MaxFalseAccept, Model, RefuseBad, Store, Threads
 from facings.cli.session import end, open_store, print_json
 from facings.errors import Problem
 
@@ -29,7 +29,11 @@ def recognize(
     annotate: Annotated[Path | None, typer.Option("--annotate", help="Write pictures with boxes here.")] = None,
     place: Annotated[str, typer.Option("--place", help="Where they were taken: store-12/aisle-3/bay-2.")] = "",
     no_record: Annotated[bool, typer.Option("--no-record", help="Look only; write nothing to the record.")] = False,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="Barcodes, text, sizes: 'ambiguous' boxes, 'always' or 'never'.")
+    ] = None,
     refuse_bad: RefuseBad = False,
+    max_false_accept: MaxFalseAccept = None,
     top_k: Annotated[int | None, typer.Option("--top-k", help="Candidates a product.")] = None,
     store: Store = None,
     model: Model = None,
@@ -40,8 +44,10 @@ def recognize(
     from facings.annotations import read_boxes
     from facings.terminal import say, track
 
-    flags = {"model": model, "detector": detector, "threads": threads, "top_k": top_k}
-    workspace = open_store(store=store, refuse_bad_photos=refuse_bad or None, **flags)
+    flags = {"model": model, "detector": detector, "threads": threads, "top_k": top_k, "evidence": evidence}
+    workspace = open_store(
+        store=store, refuse_bad_photos=refuse_bad or None, max_false_accept=max_false_accept, **flags
+    )
     box_file = read_boxes(boxes) if boxes else None
     names = {sku: product.name for sku, product in workspace.store.products().items()}
     pictures = AnnotatedFolder(annotate, names, workspace.settings.max_megapixels) if annotate else None

@@ -13,6 +13,7 @@ from facings.errors import BadInput, Problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from facings.apps.stock_room import StockRoom
     from facings.compose import Workspace
 
 
@@ -21,6 +22,11 @@ def open_store(store: str | None, **flags: object) -> Workspace:
     from facings.compose import open_workspace
 
     return open_workspace(store, **flags)
+
+
+def open_stock(store: str | None) -> StockRoom:
+    """The stock of a store, for the commands about it."""
+    return open_store(store).stock_room
 
 
 def write_text(path: Path, text: str) -> None:

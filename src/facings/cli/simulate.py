@@ -1,8 +1,9 @@
-"""Drawn data: `facings simulate store | shelves`."""
+"""Drawn data: `facings simulate store | shelves | days`."""
 
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -84,6 +85,50 @@ def simulate_shelves(
     ignored = f" and {done.n_ignored} to be ignored" if done.n_ignored else ""
     say(f"{done.n_photos} shelves with {done.n_boxes} boxes{ignored}: {out}.")
     end([*given.problems, *done.problems])
+
+
+@app.command("days")
+def simulate_days(
+    out: Annotated[Path, typer.Argument(help="An empty or new folder.")],
+    products: Annotated[int, typer.Option("--products", min=1, help="Products of the store.")] = 60,
+    days: Annotated[int, typer.Option("--days", min=1, help="How many days.")] = 90,
+    start: Annotated[
+        str, typer.Option("--start", help="The first day, 2026-03-01; else so that the last one is yesterday.")
+    ] = "",
+    missed: Annotated[
+        float, typer.Option("--missed", min=0, max=1, help="Share of facings that recognition misses.")
+    ] = 0.05,
+    confused: Annotated[
+        float, typer.Option("--confused", min=0, max=1, help="Share that it takes for another product.")
+    ] = 0.02,
+    sales: Annotated[bool, typer.Option("--sales/--no-sales", help="Whether there are sales data.")] = True,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another store.")] = 0,
+) -> None:
+    """Let a store go through its days; write what it would know (catalog, deliveries, sales, scans) and the truth."""
+    from facings.simulate.store_days import Noise, simulate_days
+    from facings.simulate.store_days_files import write_days
+    from facings.terminal import say
+
+    first = _date(start) if start else date.today() - timedelta(days=days)
+    store = simulate_days(n_products=products, n_days=days, start=first, seed=seed)
+    done = write_days(out, store, Noise(missed, confused), with_sales=sales)
+    say(
+        f"{days} days of {products} products: {done.n_sold} units sold, {done.n_lost} wanted and not there, "
+        f"{done.n_counts} counts by photos: {out}."
+    )
+    site = store.site
+    say(
+        f"Next: facings places set {site.name} --zone {site.zone} --currency {site.currency}, facings catalog import "
+        f"{out / 'catalog.csv'}, then facings inventory import for deliveries.csv{', sales.csv' if sales else ''} "
+        "and scans.csv."
+    )
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"--start: got {text!r}, wanted a date such as 2026-03-01.") from error
 
 
 def _facings(text: str) -> tuple[int, int]:

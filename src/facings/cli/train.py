@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,8 @@ import typer
 from facings.cli.options import Threads
 from facings.cli.session import end
 from facings.errors import DependencyMissing
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
 
 app = typer.Typer(help="Teach a network your products (pip install 'facings[train]').", no_args_is_help=True)
 
@@ -36,6 +39,7 @@ def train_recognizer(
     ] = "product-embedder",
     scratch: Annotated[bool, typer.Option("--from-scratch", help="Random weights of that network.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes instead of the best result.")] = False,
+    seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     threads: Threads = None,
 ) -> None:
@@ -53,7 +57,7 @@ def train_recognizer(
         raise DependencyMissing(f"Training needs PyTorch ({error}).", "pip install 'facings[train]'") from error
     given, held_out = read_manifest(data), read_manifest(val) if val else None
     settings = TrainSettings(
-        recipe=QUICK if quick else Recipe(),
+        recipe=replace(QUICK if quick else Recipe(), seed=seed),
         is_scratch=scratch,
         start=start,
         held_out_frac=hold_out,
@@ -86,13 +90,22 @@ def train_detector(
         "facings-detector"
     ),
     start: Annotated[
-        str, typer.Option("--from", help="The trunk: as for 'facings train recognizer'.")
+        str,
+        typer.Option(
+            "--from",
+            help="A trunk, as for 'train recognizer'; or a detector: 'product-detector' (bundled), its directory, "
+            "torchvision:fcos_resnet50_fpn@weights.safetensors or torchvision:retinanet_resnet50_fpn_v2@….",
+        ),
     ] = "product-embedder",
-    kind: Annotated[Literal["fcos", "retinanet"], typer.Option("--kind", help="The network.")] = "fcos",
+    kind: Annotated[
+        Literal["fcos", "retinanet", "faster_rcnn"] | None,
+        typer.Option("--kind", help="The network; else that of the detector in --from, or fcos."),
+    ] = None,
     by_class: Annotated[
         bool, typer.Option("--by-class", help="Learn the classes; else each box is a product.")
     ] = False,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Times that each photo is seen.")] = None,
+    seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     threads: Threads = None,
 ) -> None:
@@ -112,9 +125,9 @@ def train_detector(
     refused = [problem for source in (*given, *([held_out] if held_out else ())) for problem in source.problems]
     if not photos or (held_out and not held_out.photos):
         end(refused)
-    recipe = DetectorRecipe(kind=kind) if epochs is None else DetectorRecipe(kind=kind, n_epochs=epochs)
+    recipe = DetectorRecipe(kind=kind or "", seed=seed)
     settings = DetectorSettings(
-        recipe=recipe,
+        recipe=recipe if epochs is None else replace(recipe, n_epochs=epochs),
         start=start,
         is_by_class=by_class,
         n_threads=load_settings(threads=threads).threads,

@@ -81,7 +81,8 @@ def load_trunk(start: Path | str = BUNDLED, *, is_scratch: bool = False, seed: i
     """
     start = next((directory for directory in (BUNDLED, STARTER) if start == directory.name), start)
     if not str(start).startswith((TIMM, TORCHVISION)):
-        card, weights = _directory(Path(start))
+        text, weights = read_directory(Path(start))
+        card = ModelCard.from_json(text)
         architecture = _of_card(card, Path(start))
         return _from_dice(architecture, seed) if is_scratch else _from_directory(architecture, card, weights)
     name, at, file = str(start).partition("@")
@@ -93,10 +94,15 @@ def load_trunk(start: Path | str = BUNDLED, *, is_scratch: bool = False, seed: i
     return _from_dice(architecture, seed)
 
 
-def _directory(path: Path) -> tuple[ModelCard, Path]:
-    """The card and the weights file of a model directory."""
+def read_directory(path: Path) -> tuple[str, Path]:
+    """The card, as JSON, and the weights file of a model directory.
+
+    Raises:
+        BadInput: It is a file.
+        ModelNotFound: It is no model directory.
+    """
     if path.is_file() or path.suffix in _FILES:
-        _refuse_pickle(path)
+        refuse_pickle(path)
         raise BadInput(
             f"{path}: a file does not say which network it belongs to.", f"Name it: '{TORCHVISION}resnet50@{path}'."
         )
@@ -110,7 +116,7 @@ def _directory(path: Path) -> tuple[ModelCard, Path]:
     cards = [entry.value for entry in graph.metadata_props if entry.key == CARD_KEY]
     if not cards:
         raise ModelNotFound(f"{path / MODEL_FILE}: the graph carries no card.", "Export it with Facings.")
-    return ModelCard.from_json(cards[0]), weights
+    return cards[0], weights
 
 
 def _of_card(card: ModelCard, path: Path) -> Architecture:
@@ -122,8 +128,8 @@ def _of_card(card: ModelCard, path: Path) -> Architecture:
 
 def _from_directory(architecture: Architecture, card: ModelCard, weights: Path) -> Trunk:
     network = architecture.build()
-    state = _read_weights(weights)
-    _fill(network, without_neck(state) if NECK_MARK in card.architecture else state, f"{weights}: {architecture.name}")
+    state = read_weights(weights)
+    fill(network, without_neck(state) if NECK_MARK in card.architecture else state, f"{weights}: {architecture.name}")
     return Trunk(
         backbone=network.eval(),
         architecture=card.architecture.partition(NECK_MARK)[0],
@@ -137,9 +143,9 @@ def _from_directory(architecture: Architecture, card: ModelCard, weights: Path) 
 
 
 def _from_file(architecture: Architecture, path: Path) -> Trunk:
-    _refuse_pickle(path)
+    refuse_pickle(path)
     network = architecture.build()
-    _fill(network, _read_weights(path), f"{path}: {architecture.name}")
+    fill(network, read_weights(path), f"{path}: {architecture.name}")
     unsaid = "not stated: that of the given file"
     return _trunk(architecture, network, (unsaid, f"the file {path.name}", unsaid))
 
@@ -147,7 +153,7 @@ def _from_file(architecture: Architecture, path: Path) -> Trunk:
 def _from_hub(architecture: Architecture) -> Trunk:
     path = fetch_weights(architecture.hub_repo, architecture.hub_file)
     network = architecture.build()
-    _fill(network, _read_weights(path), f"{architecture.hub_repo}: {architecture.name}")
+    fill(network, read_weights(path), f"{architecture.hub_repo}: {architecture.name}")
     source = f"Hugging Face hub, {architecture.hub_repo}"
     return _trunk(architecture, network, (architecture.license, source, "as the hub's card says"))
 
@@ -177,7 +183,12 @@ def _trunk(
     )
 
 
-def _refuse_pickle(path: Path) -> None:
+def refuse_pickle(path: Path) -> None:
+    """Refuse files of weights that are not safetensors.
+
+    Raises:
+        BadInput: Its name says so.
+    """
     if path.suffix == ".safetensors":
         return
     raise BadInput(
@@ -187,15 +198,24 @@ def _refuse_pickle(path: Path) -> None:
     )
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        ModelNotFound: It is missing or damaged.
+    """
     try:
         return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise ModelNotFound(f"{path}: cannot be read as safetensors ({error}).") from error
 
 
-def _fill(network: nn.Module, state: dict[str, Tensor], what: str) -> None:
-    """Put weights into a network; each name of one must be in the other, apart from a classifier's."""
+def fill(network: nn.Module, state: dict[str, Tensor], what: str) -> None:
+    """Put weights into a network; each name of one must be in the other, apart from a classifier's.
+
+    Raises:
+        ModelMismatch: Names or shapes differ.
+    """
     wanted = network.state_dict()
     kept = {name: value for name, value in state.items() if name in wanted or not name.startswith(_CLASSIFIERS)}
     # Old files lack the count of batches, which nothing reads.

@@ -8,50 +8,41 @@ A run folder holds `settings.json`, `metrics.jsonl` (one line an epoch), `checkp
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from facings.annotations import AnnotatedPhoto
 from facings.detect import NetworkDetector
-from facings.errors import BadInput, Problem
-from facings.evaluate.coco_matching import CocoMatching
+from facings.errors import BadInput, ModelMismatch, Problem
 from facings.evaluate.detection_page import detection_page
 from facings.evaluate.detection_run import DetectionEvaluation, evaluate_detector
 from facings.evaluate.machine import code_commit, cpu_model, library_versions
-from facings.evaluate.precision_recall import curve_of, rank
 from facings.images import MAX_MEGAPIXELS
 from facings.model_card import DetectorCard
 from facings.progress import Track, untracked
-from facings.train.backbones import BUNDLED, Trunk, load_trunk
-from facings.train.batches import Schedule
-from facings.train.canvases import Canvases
+from facings.train.backbones import BUNDLED, Trunk
 from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
+from facings.train.detector_card import LOOKED_AT, detector_card, ordinary_sizes_px
 from facings.train.detector_export import export_detector
-from facings.train.detector_fit import detected, fit_detector, leading_rows
+from facings.train.detector_fit import fit_detector
 from facings.train.detector_network import DetectorNetwork
 from facings.train.detector_recipe import DetectorRecipe
 from facings.train.detector_set import DetectionSet, build_detection_set
+from facings.train.detector_start import fitting_recipe, load_start, started_network
 from facings.train.devices import Devices
-from facings.train.fold import fold_norms
-from facings.train.fpn import STRIDES
 from facings.train.loop import Epoch
-from facings.train.resnet import ResNet
+from facings.train.model_directory import stored_state
 from facings.train.torch_box_network import TorchBoxNetwork
 
 MODEL_FOLDER, CACHE_FOLDER = "model", "photos"
 REPORT_PAGE, REPORT_FILE, SETTINGS_FILE, SUMMARY_FILE = "report.html", "report.json", "settings.json", "summary.json"
 
-_IOU = 0.5
-_LOOKED_AT = 0.05  # confidence down to which the report's curves go
-_N_SIZED = 30  # batches that tell how large the products are that training shows
-_ORDINARY = (5, 95)  # percentiles
+_IS_HALF = True  # kernels on disk
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,7 @@ class DetectorSettings:
 
     Args:
         recipe: How it learns.
-        start: The trunk, as for a recognizer: a model directory, `torchvision:NAME`, `timm:NAME`, with `@FILE`.
+        start: A trunk, as for a recognizer, or a detector: see `detector_start.py`.
         is_by_class: Learn the annotations' classes; else each box is a product.
         name: Of the model, on its card.
         cache_root: Folder for decoded photos, shared by runs; None puts it into the run folder.
@@ -137,18 +128,20 @@ def train_detector(
     Raises:
         BadInput: The photos cannot be trained on, the folder is taken, or the loss is no number.
         ModelNotFound: The start, or the checkpoint to resume, is missing or damaged.
-        ModelMismatch: The start is of an unknown architecture, or the checkpoint of another training.
+        ModelMismatch: The start is of an unknown architecture, the checkpoint of another training, or ONNX Runtime
+            does not say what torch says; then checkpoint and report stay.
         StoreFailed: The disk is full or cannot be written.
     """
     settings = settings or DetectorSettings()
-    recipe, started = settings.recipe, time.perf_counter()
+    started = time.perf_counter()
     if (out / MODEL_FOLDER).exists() or ((out / CHECKPOINT_FILE).exists() and not settings.is_resumed):
         raise BadInput(f"{out}: holds a run already.", "Resume it, or train into another folder.")
     devices = Devices()
     torch.set_num_threads(settings.n_threads)
     track = track if devices.is_main else untracked
     with devices.main_first():
-        trunk = load_trunk(settings.start, seed=recipe.seed)
+        start = load_start(settings.start, seed=settings.recipe.seed)
+        recipe, trunk = fitting_recipe(settings.recipe, start), start.trunk
         data = build_detection_set(
             train_photos,
             val_photos,
@@ -157,12 +150,12 @@ def train_detector(
             is_by_class=settings.is_by_class,
             track=track,
         )
-    object_px = _object_px(data, recipe)
+    object_px = ordinary_sizes_px(data, recipe)
     identity = _identity(recipe, trunk, data)
     if devices.is_main and not settings.is_resumed:
         facts = {"machine": cpu_model(), "versions": library_versions(), "commit": code_commit()}
         _write_json(out / SETTINGS_FILE, {**identity, **facts})
-    network = _network(trunk, data, recipe)
+    network = started_network(start, recipe, data.labels)
     epochs, best_epoch = fit_detector(
         network,
         data,
@@ -177,10 +170,11 @@ def train_detector(
     )
     if not devices.is_main:
         return None
-    card = _card(settings, trunk, data, network, object_px)
-    difference = export_detector(network, card, out / MODEL_FOLDER, is_half=True)
+    network.load_state_dict(stored_state(network, is_half=_IS_HALF))  # measured is what a reader gets
+    card = detector_card(settings.name, network, trunk, data, recipe, object_px)
     evaluation = _evaluation(network, card, data, val_photos, train_photos, track)
     _write_report(out, evaluation, epochs)
+    difference = _exported(network, card, out)
     summary = DetectorSummary(
         model=out / MODEL_FOLDER,
         epochs=tuple(epochs),
@@ -199,14 +193,6 @@ def train_detector(
     return summary
 
 
-def _network(trunk: Trunk, data: DetectionSet, recipe: DetectorRecipe) -> DetectorNetwork:
-    if isinstance(trunk.backbone, ResNet):
-        fold_norms(trunk.backbone)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        return DetectorNetwork(recipe.kind, trunk.backbone, len(data.labels), recipe.n_channels)
-
-
 def _identity(recipe: DetectorRecipe, trunk: Trunk, data: DetectionSet) -> dict[str, Any]:
     """What a checkpoint must agree with."""
     return {
@@ -220,64 +206,19 @@ def _identity(recipe: DetectorRecipe, trunk: Trunk, data: DetectionSet) -> dict[
     }
 
 
-def _card(
-    settings: DetectorSettings,
-    trunk: Trunk,
-    data: DetectionSet,
-    network: DetectorNetwork,
-    object_px: tuple[float, float],
-) -> DetectorCard:
-    """Its limit is the one of the highest F1 on the validation photos; its sizes are those that training showed."""
-    recipe = settings.recipe
-    found = detected(network, data, data.val_rows, recipe, mean=trunk.mean, std=trunk.std)
-    best = curve_of(rank(found, CocoMatching(found, by_class=len(data.labels) > 1).matches(_IOU))).best()
-    return DetectorCard(
-        name=settings.name,
-        architecture=f"{recipe.kind}, pyramid of {recipe.n_channels} channels on {trunk.architecture}",
-        labels=data.labels,
-        stride_px=STRIDES[-1],
-        working_px=recipe.canvas_px,
-        object_px=object_px,
-        min_confidence=math.floor(best.confidence * 1000) / 1000 if best else _LOOKED_AT,
-        nms_iou=recipe.nms_iou,
-        mean=trunk.mean,
-        std=trunk.std,
-        license=trunk.license,
-        source=f"Trained from: {trunk.source}",
-        training_data=f"{trunk.training_data}; then {data.n_boxes:,} boxes in {len(data.train_rows):,} photos",
-        data_fingerprint=data.fingerprint,
-    )
-
-
-def _object_px(data: DetectionSet, recipe: DetectorRecipe) -> tuple[float, float]:
-    """Ordinary shorter sides, in pixels, of boxes in the squares that are learned from, from and to.
+def _exported(network: DetectorNetwork, card: DetectorCard, out: Path) -> float:
+    """Write the model directory; the largest difference of ONNX Runtime from torch.
 
     Raises:
-        BadInput: No box is large enough to be learned.
+        ModelMismatch: It is too large. The training is not lost.
     """
-    leaders = leading_rows(data, recipe.canvas_px)
-    has_box = np.array([data.truths[row].object_px is not None for row in leaders])
-    schedule = Schedule(leaders[has_box], recipe.batch_size, (recipe.canvas_px,) * _N_SIZED, recipe.seed)
-    canvases = Canvases(
-        data,
-        schedule,
-        mosaic_prob=recipe.mosaic_prob,
-        plain_frac=0.0,
-        color_jitter=0.0,
-        is_mirrored=False,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-    )
-    sides: list[float] = []
-    for _, batch in zip(range(_N_SIZED), canvases.from_step(0), strict=False):
-        boxes = torch.cat([target["boxes"] for target in batch.targets])
-        sides += (boxes[:, 2:] - boxes[:, :2]).amin(1).tolist()
-    if not sides:
-        raise BadInput(
-            f"Detector: got {data.n_boxes} boxes, all too small to learn; wanted some of ten pixels or more."
-        )
-    small_px, large_px = np.percentile(sides, _ORDINARY).round(1).tolist()
-    return small_px, large_px
+    try:
+        return export_detector(network, card, out / MODEL_FOLDER, is_half=_IS_HALF)
+    except ModelMismatch as error:
+        raise ModelMismatch(
+            f"{error.message} The training itself is complete: {out / CHECKPOINT_FILE} and {REPORT_PAGE} stay.",
+            "Resuming the run exports it anew without training, for instance with other versions of the libraries.",
+        ) from error
 
 
 def _evaluation(
@@ -291,7 +232,7 @@ def _evaluation(
     """The validation photos as the detector sees them where it is used."""
     given = {str(photo.path): photo for photo in (*train_photos, *(val_photos or ()))}
     checked = [given[path] for path in dict.fromkeys(str(data.cache.photos[row].path) for row in data.val_rows)]
-    detector = NetworkDetector(TorchBoxNetwork(network, card), min_confidence=_LOOKED_AT)
+    detector = NetworkDetector(TorchBoxNetwork(network, card), min_confidence=LOOKED_AT)
     return evaluate_detector(
         checked,
         detector=detector,

@@ -1,62 +1,89 @@
 """Detectors of torchvision on a trunk of this project: what they learn from, and what they say, without NMS.
 
-FCOS (Tian et al., "FCOS: Fully Convolutional One-Stage Object Detection", 2019) and RetinaNet (Lin et al., "Focal Loss
-for Dense Object Detection", 2017). Network, matching and losses are torchvision's; batches of squares that are
-normalized already go past its transform, and boxes are decoded here, so that the same lines go into the exported graph.
+FCOS (Tian et al., "FCOS: Fully Convolutional One-Stage Object Detection", 2019), RetinaNet (Lin et al., "Focal Loss
+for Dense Object Detection", 2017) and Faster R-CNN (see `two_stage.py`). Network, matching and losses are
+torchvision's; batches of squares that are normalized already go past its transform, and boxes are decoded here, so that
+the same lines go into the exported graph.
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection import FCOS, RetinaNet
+from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 from torchvision.models.detection.retinanet import RetinaNetHead
 
 from facings.errors import BadInput
+from facings.train.box_coding import around, moved
 from facings.train.fpn import STRIDES, Pyramid
+from facings.train.two_stage import faster_rcnn, two_stage_boxes, two_stage_losses
 
-Kind = Literal["fcos", "retinanet"]
+Kind = Literal["fcos", "retinanet", "faster_rcnn"]
 
-_N_HEAD_CONVS = 3  # torchvision takes four; the fourth costs a tenth of the time
 _FIRST_DISTANCE = 2.0  # of a side, in strides; a level's products reach up to 8
 _ANCHOR_SCALES = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))
+_PROPOSAL_SCALES = (0.75, 0.75 * 2**0.5)  # of Faster R-CNN: fewer, since its second stage moves boxes once more
 _ASPECTS = (0.5, 1.0, 2.0)
 _ANCHOR_SIDE = 4  # of a level's stride
-_LONGEST = math.log(1000.0 / 16)  # as torchvision's box coder: no box is more than 62.5 times its anchor
+_N_GROUPS = 32  # of channels that a head normalizes together
+
+
+@dataclass(frozen=True)
+class HeadLayout:
+    """What heads of one kind differ in.
+
+    Args:
+        n_convs: Convolutions before the answer, of FCOS; torchvision takes 4, the fourth costs a tenth of the time.
+        is_normalized: Whether RetinaNet's head normalizes groups of channels, as torchvision's "v2" does.
+    """
+
+    n_convs: int = 3
+    is_normalized: bool = False
+
+
+OWN_HEAD = HeadLayout()
 
 
 class DetectorNetwork(nn.Module):
     """Boxes of products: normalized pixels in, boxes and scores of every place out.
 
     Args:
-        kind: "fcos" or "retinanet".
+        kind: "fcos", "retinanet" or "faster_rcnn".
         trunk: What sees.
         n_labels: Classes; 1 for products of whatever kind.
         n_channels: Of the pyramid and the head, a multiple of 32.
+        head: Its layout.
 
     Raises:
         BadInput: Unknown kind, or the trunk has no stages of the strides wanted.
     """
 
-    def __init__(self, kind: str, trunk: nn.Module, n_labels: int, n_channels: int) -> None:
+    def __init__(
+        self, kind: str, trunk: nn.Module, n_labels: int, n_channels: int, head: HeadLayout = OWN_HEAD
+    ) -> None:
         super().__init__()
         if kind not in get_args(Kind):
             raise BadInput(f"Detector: got {kind!r}, wanted one of {', '.join(get_args(Kind))}.")
         self.kind, self.n_labels = kind, n_labels
         pyramid = Pyramid(trunk, n_channels)
-        build = _fcos if kind == "fcos" else _retinanet
-        self.detector: Any = build(pyramid, n_labels)
+        build = {"fcos": _fcos, "retinanet": _retinanet, "faster_rcnn": _faster_rcnn}[kind]
+        self.detector: Any = build(pyramid, n_labels, head)
 
     @property
     def trunk(self) -> nn.Module:
         """What sees."""
         trunk: nn.Module = self.detector.backbone.trunk
         return trunk
+
+    @property
+    def _anchor_generator(self) -> AnchorGenerator:
+        return (self.detector.rpn if self.kind == "faster_rcnn" else self.detector).anchor_generator
 
     def losses(self, pixels: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
         """The sum of the detector's losses.
@@ -68,10 +95,13 @@ class DetectorNetwork(nn.Module):
         Returns:
             float32 ().
         """
-        levels = list(self.detector.backbone(pixels).values())
+        maps = self.detector.backbone(pixels)
+        if self.kind == "faster_rcnn":
+            return torch.stack(list(two_stage_losses(self.detector, pixels, maps, targets).values())).sum()
+        levels = list(maps.values())
         # Float32 whatever the network computes in: bfloat16 knows no parts of a pixel beyond the 128th.
         told = {name: values.float() for name, values in self.detector.head(levels).items()}
-        by_level = [self._anchors(maps, level) for level, maps in enumerate(levels)]
+        by_level = [self._anchors(values, level) for level, values in enumerate(levels)]
         anchors = [torch.cat(by_level)] * len(pixels)
         n_each = [[len(some) for some in by_level]] if self.kind == "fcos" else []  # it matches level by level
         parts: dict[str, Tensor] = self.detector.compute_loss(targets, told, anchors, *n_each)
@@ -86,20 +116,23 @@ class DetectorNetwork(nn.Module):
         Returns:
             float32 (N, L, 4) xyxy in pixels, not clipped; float32 (N, L, C) in [0, 1].
         """
-        levels = list(self.detector.backbone(pixels).values())
-        told = self.detector.head(levels)
-        anchors = torch.cat([self._anchors(maps, level) for level, maps in enumerate(levels)])
+        maps = self.detector.backbone(pixels)
+        levels = list(maps.values())
+        by_level = [self._anchors(values, level) for level, values in enumerate(levels)]
+        if self.kind == "faster_rcnn":
+            return two_stage_boxes(self.detector, maps, by_level, (pixels.shape[2], pixels.shape[3]))
+        told, anchors = self.detector.head(levels), torch.cat(by_level)
         if self.kind == "fcos":
-            boxes = _around(anchors, told["bbox_regression"])
+            boxes = around(anchors, told["bbox_regression"])
             certainty = torch.sigmoid(told["cls_logits"]) * torch.sigmoid(told["bbox_ctrness"])
             return boxes, torch.sqrt(certainty)
-        return _moved(anchors, told["bbox_regression"]), torch.sigmoid(told["cls_logits"])
+        return moved(anchors, told["bbox_regression"]), torch.sigmoid(told["cls_logits"])
 
     def _anchors(self, maps: Tensor, level: int) -> Tensor:
         """float32 (h · w · A, 4): the level's anchors around each of its places."""
         height, width = maps.shape[-2:]
         stride = STRIDES[level]
-        base: Tensor = self.detector.anchor_generator.cell_anchors[level].to(maps.device)
+        base: Tensor = self._anchor_generator.cell_anchors[level].to(maps.device)
         down = torch.arange(height, device=maps.device, dtype=base.dtype) * stride
         right = torch.arange(width, device=maps.device, dtype=base.dtype) * stride
         y = down.view(-1, 1, 1).expand(height, width, 1)
@@ -108,31 +141,26 @@ class DetectorNetwork(nn.Module):
         return (places.unsqueeze(2) + base).reshape(-1, 4)
 
 
-def _fcos(pyramid: Pyramid, n_labels: int) -> FCOS:
+def _fcos(pyramid: Pyramid, n_labels: int, head_layout: HeadLayout) -> FCOS:
     anchors = AnchorGenerator(tuple((stride,) for stride in STRIDES), ((1.0,),) * len(STRIDES))
-    head = FCOSHead(pyramid.out_channels, 1, n_labels, _N_HEAD_CONVS)
+    head = FCOSHead(pyramid.out_channels, 1, n_labels, head_layout.n_convs)
     # Through torchvision's ReLU a side that falls below 0 everywhere learns no more, and from 0 some fall at once.
     nn.init.constant_(head.regression_head.bbox_reg.bias, _FIRST_DISTANCE)
     return FCOS(pyramid, n_labels, anchor_generator=anchors, head=head)
 
 
-def _retinanet(pyramid: Pyramid, n_labels: int) -> RetinaNet:
-    sizes = tuple(tuple(round(_ANCHOR_SIDE * stride * scale) for scale in _ANCHOR_SCALES) for stride in STRIDES)
-    anchors = AnchorGenerator(sizes, (_ASPECTS,) * len(STRIDES))
-    head = RetinaNetHead(pyramid.out_channels, len(_ANCHOR_SCALES) * len(_ASPECTS), n_labels)
+def _retinanet(pyramid: Pyramid, n_labels: int, head_layout: HeadLayout) -> RetinaNet:
+    anchors = _many_anchors(_ANCHOR_SCALES)
+    norm_layer = partial(nn.GroupNorm, _N_GROUPS) if head_layout.is_normalized else None
+    n_anchors = len(_ANCHOR_SCALES) * len(_ASPECTS)
+    head = RetinaNetHead(pyramid.out_channels, n_anchors, n_labels, norm_layer=norm_layer)
     return RetinaNet(pyramid, n_labels, anchor_generator=anchors, head=head)
 
 
-def _around(anchors: Tensor, distances: Tensor) -> Tensor:
-    """FCOS: distances of the four sides from the anchor's middle, in anchor sides."""
-    middle = (anchors[:, :2] + anchors[:, 2:]) / 2
-    side = anchors[:, 2:] - anchors[:, :2]
-    return torch.cat([middle - distances[..., :2] * side, middle + distances[..., 2:] * side], 2)
+def _faster_rcnn(pyramid: Pyramid, n_labels: int, _head_layout: HeadLayout) -> FasterRCNN:
+    return faster_rcnn(pyramid, pyramid.out_channels, n_labels, _many_anchors(_PROPOSAL_SCALES))
 
 
-def _moved(anchors: Tensor, changes: Tensor) -> Tensor:
-    """R-CNN's coding (Girshick et al., 2014): middle moved in anchor sides, sides scaled by an exponential."""
-    side = anchors[:, 2:] - anchors[:, :2]
-    middle = (anchors[:, :2] + anchors[:, 2:]) / 2 + changes[..., :2] * side
-    half = torch.exp(changes[..., 2:].clamp(max=_LONGEST)) * side / 2
-    return torch.cat([middle - half, middle + half], 2)
+def _many_anchors(scales: tuple[float, ...]) -> AnchorGenerator:
+    sizes = tuple(tuple(round(_ANCHOR_SIDE * stride * scale) for scale in scales) for stride in STRIDES)
+    return AnchorGenerator(sizes, (_ASPECTS,) * len(STRIDES))

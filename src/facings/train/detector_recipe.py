@@ -9,14 +9,16 @@ from facings.errors import BadInput
 from facings.train.fpn import STRIDES
 from facings.train.loop import warmup_cosine
 
+DEFAULT_KIND = "fcos"
+
 
 @dataclass(frozen=True)
 class DetectorRecipe:
     """The default needs no change for some thousand photos.
 
     Args:
-        kind: "fcos" or "retinanet".
-        n_channels: Of pyramid and head, a multiple of 32, 64 or more.
+        kind: "fcos", "retinanet" or "faster_rcnn"; "" for that of the detector that is started from, else "fcos".
+        n_channels: Of pyramid and head, a multiple of 32, 64 or more; a detector that is started from keeps its own.
         n_epochs: Times that each photo leads a square.
         canvas_px: Side of the squares, a multiple of 64.
         batch_size: Squares a step.
@@ -37,7 +39,7 @@ class DetectorRecipe:
         seed: Of every random choice.
     """
 
-    kind: str = "fcos"
+    kind: str = ""
     n_channels: int = 96
     n_epochs: int = 6
     canvas_px: int = 256

@@ -117,8 +117,9 @@ def build_detection_set(
     n_train = sum(position < len(train_photos) for position in cache.positions)
     problems: list[Problem] = []
     if val_photos is None:
-        alike = np.zeros(len(cache), np.int64)
-        train_rows, val_rows = hold_out(alike, cache.fingerprints, seed, HELD_OUT_FRAC)
+        is_empty = np.array([truth.object_px is None for truth in truths], np.int64)
+        # A share of the photos with boxes, and the same of those without: a check on empty photos alone says nothing.
+        train_rows, val_rows = hold_out(is_empty, cache.fingerprints, seed, HELD_OUT_FRAC)
     else:
         train_rows = np.arange(n_train)
         val_rows, problems = _checked(cache, n_train)

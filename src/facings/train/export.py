@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from facings.errors import BadInput
 from facings.model_card import ModelCard
+from facings.train.cell_export import cells_file
 from facings.train.model_directory import traced, write_model
 
 TOLERANCE = 1e-5  # of a unit row's entries; two correct float32 kernels differ by about 1e-7
@@ -81,6 +82,7 @@ def export_embedder(backbone: nn.Module, card: ModelCard, directory: Path, *, is
         difference=lambda graph: _largest_difference(embedder, graph, size),
         tolerance=TOLERANCE,
         is_half=is_half,
+        beside=cells_file,
     )
 
 

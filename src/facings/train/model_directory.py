@@ -1,11 +1,10 @@
 """A network becomes a model directory that the runtime reads without torch.
 
-A model directory holds two files. `weights.safetensors` is the network's state dict. `model.onnx` is the whole model,
-from uint8 pixels on, whose weights are ONNX external data inside `weights.safetensors`: they lie on disk once, and both
-readers use them. Weights stored in half precision are widened by the graph, which computes in float32 either way
+`weights.safetensors` is the network's state dict. `model.onnx` is the whole model, from uint8 pixels on, whose weights
+are ONNX external data inside `weights.safetensors`: they lie on disk once, and all readers use them. Weights stored in
+half precision are widened by the graph, which computes in float32 either way
 (docs/decisions/0005-half-precision-on-disk.md). The model card and the hash of the weights lie in the ONNX metadata.
-Equal weights and an equal card give equal bytes with the same torch version; neither file names the machine it was made
-on.
+Equal weights and an equal card give equal bytes with the same torch version; no file names the machine it was made on.
 
 Formats: safetensors (8-byte little-endian header length, JSON header, raw little-endian tensors) and ONNX external
 data (`location`, `offset`, `length` of each tensor).
@@ -47,6 +46,7 @@ def write_model(
     difference: Callable[[Path], float],
     tolerance: float,
     is_half: bool,
+    beside: Callable[[onnx.ModelProto], dict[str, bytes]] = lambda _graph: {},
 ) -> float:
     """Write a model directory and check it; it appears complete or not at all.
 
@@ -59,6 +59,7 @@ def write_model(
         difference: How far ONNX Runtime, on the written file, is from torch.
         tolerance: The largest difference that is sound.
         is_half: Store kernels and weight matrices as float16.
+        beside: Further files made from the finished graph, name → bytes.
 
     Returns:
         The difference.
@@ -74,7 +75,7 @@ def write_model(
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as workspace:
         built = Path(workspace) / "built"
         built.mkdir()
-        state = _stored(network, is_half=is_half)
+        state = stored_state(network, is_half=is_half)
         network.load_state_dict(state)  # rounds: torch must be asked about the weights that a reader gets
         weights = safetensors.torch.save(state)
         (built / WEIGHTS_FILE).write_bytes(weights)
@@ -82,7 +83,8 @@ def write_model(
         _strip(graph)
         _point_into(graph, weights, f"{part}.")
         onnx.helper.set_model_props(graph, {CARD_KEY: card_json, WEIGHTS_KEY: hashlib.sha256(weights).hexdigest()})
-        (built / MODEL_FILE).write_bytes(graph.SerializeToString(deterministic=True))
+        for name, data in {MODEL_FILE: graph.SerializeToString(deterministic=True), **beside(graph)}.items():
+            (built / name).write_bytes(data)
         found = difference(built / MODEL_FILE)
         if not found <= tolerance:
             raise ModelMismatch(
@@ -139,8 +141,8 @@ def safetensors_spans(weights: bytes) -> dict[str, tuple[int, int]]:
     }
 
 
-def _stored(network: nn.Module, *, is_half: bool) -> dict[str, Tensor]:
-    """The state dict with the dtypes that it has on disk."""
+def stored_state(network: nn.Module, *, is_half: bool) -> dict[str, Tensor]:
+    """The state dict of a network with the dtypes that it has on disk; read back by the network, it is rounded so."""
     state = {name: value.contiguous().clone() for name, value in network.state_dict().items()}
     return {name: value.half() if is_half and _is_half_enough(value) else value for name, value in state.items()}
 

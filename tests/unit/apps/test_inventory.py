@@ -15,6 +15,7 @@ from facings.apps.inventory import Alert, StockLine, alerts, conflicts, early_sa
 from facings.apps.inventory_report import InventoryReport, to_csv, to_html, to_json
 from facings.apps.ledger import Event, Kind, fold_all
 from facings.apps.places import Site
+from facings.apps.shelf_belief import Belief
 from facings.catalog import Product
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -40,11 +41,14 @@ def lines(
     *events: Event,
     sold: Mapping[str, tuple[int, float]] | None = None,
     changes: Mapping[tuple[str, str], int] | None = None,
+    beliefs: Mapping[tuple[str, str], Belief] | None = None,
 ) -> tuple[StockLine, ...]:
     """Stock lines; `sold` by SKU: units, and days since the first of these sales."""
     days = {("s", sku): (n, NOW - timedelta(days=first)) for sku, (n, first) in (sold or {}).items()}
     balances = fold_all(events).values()
-    return stock_lines(balances, PRODUCTS, {}, site_changes=changes or {}, sold=days, now=NOW, sales_days=28)
+    return stock_lines(
+        balances, PRODUCTS, {}, site_changes=changes or {}, sold=days, now=NOW, sales_days=28, beliefs=beliefs or {}
+    )
 
 
 def alert(*args: Any, **options: Any) -> Alert:
@@ -121,6 +125,18 @@ def test_phantom_stock() -> None:
     assert found.reason == "The ledger says 8, the shelf has shown none for 24 h."
     still = lines(*books, event("counted", 0, 1, "s/a"), event("counted", 1, 2, "s/b"))
     assert alerts(still, lead_time_days=3, now=NOW) == ()
+
+
+def test_a_scanned_shelf_holds_what_its_last_photos_tell_together() -> None:
+    counted = event("counted", 0, 1, "s/a"), event("counted", 8, 1, "s/b")
+    since = NOW - timedelta(days=2)
+    believed = {("s/a", "milk"): Belief(2.4, 1, 5, 0.1, None), ("s/b", "milk"): Belief(7.6, 4, 10, 0, None)}
+    (line,) = lines(*counted, beliefs=believed)
+    assert (line.on_hand, line.shelf, line.uncertainty, line.shelf_empty_since) == (10, 10, 7, None)
+    assert alerts([line], lead_time_days=3, now=NOW) == ()  # the photo alone would have said: none at s/a
+    empty = {place: Belief(0.2, 0, 1, 0.9, since) for place in believed}
+    assert alert(*counted, beliefs=empty).since == since  # though the last photo took something else for it
+    assert alert(*counted, event("received", 9, 5), beliefs=empty).kind == "phantom_stock"
 
 
 def test_low_stock_by_catalog_or_by_what_sells_until_delivery() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from facings.adapters.sql_store import SqlStore
 from facings.apps.ledger import correct, undo
-from facings.apps.scan import ScanDone, Sighting, group_scans, record_scans
+from facings.apps.scan import N_EXPECTED, ScanDone, Sighting, group_scans, record_scans
 from facings.catalog import Product
 from facings.record import record
 from facings.types import Candidate, Decision, PhotoResult, Recognition
@@ -82,12 +82,34 @@ def test_the_order_of_arrival_does_not_matter(store: SqlStore) -> None:
     assert live(store) == [(9, "milk", 4, 0), (9, "tea", 4, 0), (12, "milk", 8, 0), (12, "tea", 0, 0)]
 
 
-def test_what_is_gone_counts_zero_once(store: SqlStore) -> None:
+def test_what_is_gone_counts_zero_for_some_scans(store: SqlStore) -> None:
     several = [seen(1, 0, milk=2, tea=1), seen(2, 60, tea=1), seen(3, 120, tea=1), seen(4, 180, milk=1, tea=1)]
-    for n in range(1, 5):
+    several += [seen(n, 60 * (n - 1), tea=1) for n in range(5, 13)]
+    for n in range(1, 13):
         scan(store, *several[:n])
-    assert [(at, n) for at, sku, n, _ in live(store) if sku == "milk"] == [(0, 8), (60, 0), (180, 4)]
-    assert store.ledger.balances(place=BAY, sku="milk")[0].on_hand == 4
+    milk = [(at / 60, n) for at, sku, n, _ in live(store) if sku == "milk"]
+    assert milk == [(0, 8), (1, 0), (2, 0), (3, 4), *((hour, 0) for hour in range(4, 4 + N_EXPECTED))]
+    assert store.ledger.balances(place=BAY, sku="milk")[0].empty_since == NOON + timedelta(hours=4)
+
+
+def test_scan_by_scan_or_all_at_once_give_the_same(store: SqlStore) -> None:
+    several = [seen(n, 60 * n, tea=n % 3, milk=n % 5 // 3, jam=n % 11 // 10) for n in range(1, 23)]
+    correct(store.ledger, "jam", BAY, 3, author="ann", at=NOON + timedelta(hours=5, minutes=30))
+    for n in range(1, 23):
+        scan(store, *several[:n])
+    one_by_one = live(store)
+    window = timedelta(minutes=10)
+    again = record_scans(store.ledger, BAY, several, [s.photo_id for s in several], PRODUCTS, window=window)
+    assert (again.n_new, again.n_replaced) == (0, 0)
+    assert live(store) == one_by_one
+
+
+def test_scans_before_the_one_asked_for_are_left_alone(store: SqlStore) -> None:
+    early, late = seen(1, 0, milk=1), seen(2, 60, milk=1)
+    scan(store, late)
+    done = scan(store, early, late)  # asks for the late one
+    assert (done.n_new, live(store)) == (0, [(60, "milk", 4, 0)])
+    assert scan(store, late, early).n_new == 1
 
 
 def test_what_a_person_counted_there_is_expected_too(store: SqlStore) -> None:

@@ -19,7 +19,13 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 safetensors_torch = pytest.importorskip("safetensors.torch", reason="needs the train extra")
 
-from facings.train.detector_export import TOLERANCE, Finder, export_detector  # noqa: E402
+from facings.train.detector_export import (  # noqa: E402
+    TOLERANCE,
+    Finder,
+    _nearest,
+    _same_place,
+    export_detector,
+)
 from facings.train.detector_network import DetectorNetwork  # noqa: E402
 from facings.train.fold import fold_norms  # noqa: E402
 from facings.train.torch_box_network import TorchBoxNetwork  # noqa: E402
@@ -136,6 +142,52 @@ def test_graph_takes_any_number_of_pictures_of_any_size_and_holds_its_card(model
     assert DetectorCard.from_json(carried) == CARD
     assert not {node.op_type for node in graph.graph.node} & {"NonMaxSuppression", "TopK"}
     assert {path.name for path in model.iterdir()} == {MODEL_FILE, WEIGHTS_FILE}
+
+
+@pytest.fixture(scope="module")
+def two_stage_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A Faster R-CNN whose stages say something else in each place, and its export."""
+    torch.manual_seed(4)
+    network = DetectorNetwork("faster_rcnn", small_trunk(), 2, 64)
+    for part in (network.detector.rpn.head, network.detector.roi_heads.box_predictor):
+        for parameter in part.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, std=0.05)
+    directory = tmp_path_factory.mktemp("two-stage") / "model"
+    assert 0 <= export_detector(network.eval(), CARD, directory) <= TOLERANCE
+    return network, directory
+
+
+@pytest.mark.parametrize("n, height, width", SIZES)
+def test_two_stages_give_in_onnx_what_they_give_in_torch(
+    two_stage_model: tuple[Any, Path], n: int, height: int, width: int
+) -> None:
+    network, directory = two_stage_model
+    batch = picture(n, height, width)
+    boxes, scores = OnnxBoxNetwork(directory, n_threads=1).run(batch)
+    wanted_boxes, wanted_scores = TorchBoxNetwork(network, CARD).run(batch)
+    assert boxes.shape == (n, 1000, 4)
+    assert scores.shape == (n, 1000, 2)
+    assert np.abs((scores > 0).any(2).sum(1) - (wanted_scores > 0).any(2).sum(1)).max() <= 2  # close choices
+    assert _nearest(wanted_boxes, wanted_scores, boxes, scores) <= TOLERANCE
+    assert _nearest(boxes, scores, wanted_boxes, wanted_scores) <= TOLERANCE
+    assert wanted_scores.max(-1)[wanted_scores.max(-1) > 0].std() > 1e-3
+
+
+def test_places_in_another_order_are_compared_by_what_they_say() -> None:
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 100, (1, 200, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(5, 20, (1, 200, 2))], 2).astype(np.float32)
+    scores = rng.uniform(0.1, 1, (1, 200, 2)).astype(np.float32)
+    order = rng.permutation(200)
+    assert _nearest(boxes, scores, boxes[:, order], scores[:, order]) == 0
+    assert _same_place(boxes, scores, boxes[:, order], scores[:, order]) > 0.1
+    moved = boxes[:, order] + 1.0  # all of them, by a twentieth of a side or more
+    assert _nearest(boxes, scores, moved, scores[:, order]) > 0.04
+    one = boxes[:, order].copy()
+    one[0, 0] += 50  # one of 200: a choice that fell the other way
+    assert _nearest(boxes, scores, one, scores[:, order]) == 0
+    assert _nearest(boxes, np.zeros_like(scores), boxes, scores) == 0  # nothing is ever shown
 
 
 def test_weights_lie_once_on_disk_in_the_safetensors_file(model: Path) -> None:

@@ -14,7 +14,7 @@ pytest.importorskip("torchvision", reason="needs the train extra")
 
 from torchvision.models.detection.image_list import ImageList  # noqa: E402
 
-from facings.train.detector_network import DetectorNetwork  # noqa: E402
+from facings.train.detector_network import DetectorNetwork, HeadLayout  # noqa: E402
 from small_trunk import small_trunk  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -146,5 +146,16 @@ def test_every_side_of_a_box_can_be_learned_from_the_start(seed: int) -> None:
 
 
 def test_unknown_kind_is_refused() -> None:
-    with pytest.raises(BadInput, match="got 'yolo', wanted one of fcos, retinanet"):
+    with pytest.raises(BadInput, match="got 'yolo', wanted one of fcos, retinanet, faster_rcnn"):
         DetectorNetwork("yolo", small_trunk(), 1, 64)
+
+
+def test_heads_can_be_laid_out_as_those_of_torchvision() -> None:
+    four = DetectorNetwork("fcos", small_trunk(), 1, 64, HeadLayout(n_convs=4))
+    assert sum(isinstance(part, torch.nn.Conv2d) for part in four.detector.head.classification_head.conv) == 4
+    plain, normalized = (
+        DetectorNetwork("retinanet", small_trunk(), 1, 64, HeadLayout(is_normalized=is_normalized))
+        for is_normalized in (False, True)
+    )
+    kinds = [{type(part).__name__ for part in one.detector.head.modules()} for one in (plain, normalized)]
+    assert kinds[1] - kinds[0] == {"GroupNorm"}

@@ -109,6 +109,24 @@ def test_a_tenth_is_held_out_by_the_seed(tmp_path: Path) -> None:
     assert len({tuple(data.val_rows) for data in splits}) > 2
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_photos_with_boxes_are_held_out_however_many_have_none(tmp_path: Path, seed: int) -> None:
+    photos = [replace(photo, boxes=()) for photo in toy_boxes(tmp_path / "empty", 12)]
+    photos += [ignored(photo) for photo in toy_boxes(tmp_path / "ignored", 2, seed=1)]
+    photos += toy_boxes(tmp_path / "boxed", 2, seed=2)
+    data = build_detection_set(photos, None, cache_root=tmp_path / "cache", seed=seed)
+    assert sum(row >= 14 for row in data.val_rows) == 1
+    assert sum(row < 14 for row in data.val_rows) == 1
+    assert data.n_boxes > 0
+
+
+def test_the_only_photo_with_boxes_is_learned_from_and_others_are_asked_for(tmp_path: Path) -> None:
+    photos = [replace(photo, boxes=()) for photo in toy_boxes(tmp_path / "empty", 12)]
+    photos += toy_boxes(tmp_path / "boxed", 1, seed=2)
+    with pytest.raises(BadInput, match=r"no box in them.*validation photos"):
+        build_detection_set(photos, None, cache_root=tmp_path / "cache", seed=0)
+
+
 def test_unreadable_photo_is_a_problem_and_the_boxes_of_the_others_stay_theirs(tmp_path: Path) -> None:
     train, val = toy_boxes(tmp_path, 3), toy_boxes(tmp_path, 2, seed=1)
     broken, gone = tmp_path / "broken.png", tmp_path / "gone.png"

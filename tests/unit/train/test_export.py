@@ -12,7 +12,7 @@ import pytest
 
 from facings.adapters.onnx_models import OnnxEmbedder
 from facings.errors import BadInput, ModelMismatch, ModelNotFound
-from facings.model_card import CARD_KEY, MODEL_FILE, WEIGHTS_FILE, ModelCard, Preparation
+from facings.model_card import CARD_KEY, CELLS_FILE, MODEL_FILE, WEIGHTS_FILE, ModelCard, Preparation
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
@@ -84,8 +84,8 @@ def rounded() -> ResNet:
     return built
 
 
-def test_directory_holds_graph_and_weights_and_nothing_else(model: Path) -> None:
-    assert {path.name for path in model.iterdir()} == {MODEL_FILE, WEIGHTS_FILE}
+def test_directory_holds_graphs_and_weights_and_nothing_else(model: Path) -> None:
+    assert {path.name for path in model.iterdir()} == {MODEL_FILE, CELLS_FILE, WEIGHTS_FILE}
     assert [path.name for path in model.parent.iterdir()] == ["small"]  # no temporary directory is left
 
 
@@ -296,10 +296,10 @@ def test_half_export_repeats_and_leaves_the_backbone_alone(half_model: Path, tmp
 def test_tensor_that_half_precision_cannot_hold_stays_float32(values: list[float], dtype: Any) -> None:
     layer = torch.nn.Linear(2, 1)
     layer.weight.data = torch.tensor([values])
-    stored = model_directory._stored(layer, is_half=True)
+    stored = model_directory.stored_state(layer, is_half=True)
     assert stored["weight"].dtype == dtype
     assert stored["bias"].dtype == torch.float32
-    assert model_directory._stored(layer, is_half=False)["weight"].dtype == torch.float32
+    assert model_directory.stored_state(layer, is_half=False)["weight"].dtype == torch.float32
 
 
 def test_model_with_one_layer_beyond_half_precision_is_exact_there(tmp_path: Path, images: Any) -> None:

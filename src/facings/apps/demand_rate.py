@@ -1,0 +1,110 @@
+"""A rate of demand with its interval, as what is believed of it after the data (a posterior on a grid).
+
+Prior of Jeffreys throughout (density ∝ rate^-½; Brown, Cai, DasGupta 2003, "Interval estimation in exponential
+families"): its intervals hold what they say also for products that sell a few units a quarter, or none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facings.errors import BadInput
+
+COVERAGE = 0.9
+Floats = NDArray[np.float64]
+_N_GRID = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Units a day that customers want while the product is there.
+
+    Args:
+        per_day: Expected units an open day.
+        low: With `coverage`, so many or more …
+        high: … and so many or fewer.
+        deviation: Standard deviation of what is believed.
+        coverage: Probability that the true rate lies between them, 0 to 1.
+    """
+
+    per_day: float
+    low: float
+    high: float
+    deviation: float
+    coverage: float = COVERAGE
+
+    def times(self, days: float) -> Rate:
+        """The same over so many days: units instead of units a day."""
+        return Rate(self.per_day * days, self.low * days, self.high * days, self.deviation * days, self.coverage)
+
+
+def poisson_rate(n_units: float, n_days: float, *, dispersion: float = 1.0, coverage: float = COVERAGE) -> Rate:
+    """The rate behind units that went in so many days of being there.
+
+    With dispersion φ, units that come in baskets carry the information of n/φ single ones (quasi-likelihood,
+    McCullagh and Nelder 1989, ch. 9): posterior Gamma(n/φ + ½, days/φ).
+
+    Args:
+        n_units: Units, 0 or more.
+        n_days: Days, above 0.
+        dispersion: Variance of a day's units over their mean, 1 or more.
+        coverage: Of the interval, above 0 and below 1.
+
+    Raises:
+        BadInput: A figure out of range.
+    """
+    if not (n_units >= 0 and n_days > 0 and dispersion >= 1 and 0 < coverage < 1):
+        raise BadInput(
+            f"Rate of {n_units} units in {n_days} days, dispersion {dispersion}, coverage {coverage}: wanted 0 or more "
+            "units, days above 0, dispersion of 1 or more, coverage between 0 and 1."
+        )
+    return gamma_rate(n_units / dispersion + 0.5, n_days / dispersion, coverage=coverage)
+
+
+def gamma_rate(shape: float, days: float, *, coverage: float = COVERAGE) -> Rate:
+    """The rate believed to be Gamma distributed with this shape and inverse scale."""
+    spread = 12 / np.sqrt(shape)
+    logs = np.log(shape) + np.linspace(-spread - 3 / shape, min(spread, 6.0), _N_GRID)
+    return posterior_rate(logs - np.log(days), shape * logs - np.exp(logs), coverage=coverage)
+
+
+def posterior_rate(log_rates: Floats, log_weights: Floats, *, coverage: float = COVERAGE) -> Rate:
+    """Mean and equal-tailed interval of what is believed.
+
+    Args:
+        log_rates: float64 (G,), natural logarithms of rates, evenly spaced, rising.
+        log_weights: float64 (G,), logarithm of the density of `log_rates`, up to a constant.
+        coverage: Of the interval, above 0 and below 1.
+    """
+    weights = np.exp(log_weights - log_weights.max())
+    weights /= weights.sum()
+    below = np.cumsum(weights) - weights / 2
+    low, high = np.exp(np.interp(((1 - coverage) / 2, (1 + coverage) / 2), below, log_rates))
+    rates = np.exp(log_rates)
+    mean = float(weights @ rates)
+    return Rate(mean, float(low), float(high), float(np.sqrt(weights @ (rates - mean) ** 2)), coverage)
+
+
+def sum_rates(rates: list[Rate]) -> Rate:
+    """The rate of several shelves together, believed independently: a Gamma of the summed mean and variance.
+
+    Args:
+        rates: At least one, of one coverage.
+    """
+    if len(rates) == 1:
+        return rates[0]
+    mean, variance = sum(rate.per_day for rate in rates), sum(rate.deviation**2 for rate in rates)
+    return gamma_rate(mean**2 / variance, mean / variance, coverage=rates[0].coverage)
+
+
+def negative_binomial(means: Floats, dispersions: Floats, n: int) -> Floats:
+    """Probabilities of 0 … n-1 by mean and variance over mean, each (R,); at a dispersion of 1 Poisson's. (R, n)."""
+    excess = dispersions - 1
+    chance = np.empty((len(means), n))
+    chance[:, 0] = np.where(excess > 0, np.exp(-means * np.log(dispersions) / np.maximum(excess, 1e-9)), np.exp(-means))
+    for k in range(1, n):
+        chance[:, k] = chance[:, k - 1] * (means + excess * (k - 1)) / (dispersions * k)
+    return chance
