@@ -164,7 +164,7 @@ def test_rows_are_made_once_and_again_for_another_model(shop: Shop, monkeypatch:
     assert n_made == [2]
     for sku in ("milk", "tea"):
         gallery.remove(shop.store, sku)
-    moved = replace(shop, embedder=FakeEmbedder("another-space-01"))
+    moved = replace(shop, embedder=kind("another-space-01"))
     assert groups(moved.look()) == [[1], [2]]
     assert n_made == [2, 2]
     assert [row.crop_id for row in shop.store.inbox.rows([1, 2], "another-space-01")] == [1, 2]
