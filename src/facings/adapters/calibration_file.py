@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from facings.adapters.array_file import save_arrays
 from facings.calibrate import Queries
 from facings.errors import StoreFailed
 
@@ -28,18 +27,7 @@ def save_queries(folder: Path, space_id: str, queries: Queries) -> Path:
         StoreFailed: The disk is full or the folder cannot be written.
     """
     path = _path(folder, space_id)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.savez(file, rows=queries.rows, skus=np.array(queries.skus, np.str_))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise StoreFailed(f"{path}: the calibration cannot be kept ({error.strerror or error}).") from error
+    save_arrays(path, {"rows": queries.rows, "skus": np.array(queries.skus, np.str_)}, "the calibration")
     return path
 
 

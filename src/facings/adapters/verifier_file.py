@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facings.adapters.array_file import save_arrays
 from facings.errors import StoreFailed
 from facings.twin_check import KnownPair
 from facings.twin_verifier import TwinVerifier
@@ -33,18 +32,7 @@ def save_pairs(folder: Path, space_id: str, pairs: Sequence[KnownPair]) -> Path:
         StoreFailed: The disk is full or the folder cannot be written.
     """
     path = _path(folder, space_id)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.savez(file, **_arrays(pairs))  # type: ignore[arg-type]  # none of them is called allow_pickle
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise StoreFailed(f"{path}: what tells twins apart cannot be kept ({error.strerror or error}).") from error
+    save_arrays(path, _arrays(pairs), "what tells twins apart")
     return path
 
 
