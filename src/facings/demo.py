@@ -21,6 +21,7 @@ from facings.terminal import bar, out, plain, say, show_problems, table, track
 from facings.types import PhotoResult
 
 N_PRODUCTS, N_REFERENCES, N_QUERIES, N_SHELVES, N_UNKNOWN, SEED = 24, 4, 48, 3, 4, 7
+MAX_FALSE_ACCEPT = 0.2  # so few products, and so alike, cannot promise less and still accept much
 _MARK = ".facings-demo"
 _OWN_NAMES = frozenset({_MARK, "photos", ".photos.partial", "store", "report.html"})
 _ROWS_SHOWN = 15
@@ -40,7 +41,9 @@ def run_demo(directory: Path, settings: Settings) -> list[Problem]:
         BadInput: The directory is a file, holds something else, or cannot be written.
     """
     drawn = directory / "photos"
-    with _fresh_workspace(directory, settings) as workspace:
+    allowed = settings.model_copy(update={"max_false_accept": max(settings.max_false_accept, MAX_FALSE_ACCEPT)})
+    say(f"False accepts allowed here: {allowed.max_false_accept:.0%}, since a few look-alike products promise little.")
+    with _fresh_workspace(directory, allowed) as workspace:
         with bar("Drawing the store") as progress:
             write_store(
                 drawn,
