@@ -28,7 +28,6 @@ from PIL import Image as PillowImage
 
 from detection_tables import report
 from facings.annotations import AnnotatedPhoto, LabelledBox, read_annotations
-from facings.compose import BUNDLED_DETECTOR, load_detector, load_model
 from facings.crop import crop, cut_product
 from facings.detect import NetworkDetector
 from facings.embed import embed
@@ -38,6 +37,7 @@ from facings.evaluate.detection_run import evaluate_detector
 from facings.evaluate.photo_boxes import PhotoBoxes, pair_boxes
 from facings.images import decode, read_bytes
 from facings.match import ExactIndex, match
+from facings.networks import BUNDLED_DETECTOR, load_detector, load_model
 from facings.simulate.composed_shelves import compose_shelf
 from facings.simulate.cutouts import boxed_cutouts
 from facings.types import UInt8Array

@@ -26,9 +26,9 @@ from PIL import ImageFilter
 from facings.adapters.barcode import ZxingReader
 from facings.adapters.text import RapidOcrReader
 from facings.catalog import Product
-from facings.compose import load_model
 from facings.embed import embed
 from facings.evidence import BarcodeReader, Pixels, TextReader
+from facings.networks import load_model
 from facings.second_look import SecondLook
 from facings.simulate.labels import draw_label
 from facings.simulate.packs import Pack, make_packs

@@ -5,13 +5,12 @@ python benchmarks/inbox.py [--unseen MODEL] [--rows FOLDER]     (about eight min
 Grocery Store Dataset from FACINGS_DATA, else ../shared/data. 21 of the 81 products are left out of the gallery (train
 photos of the others); their test photos (dev half) are grouped. Beside the inbox's own clustering, in the same run:
 agglomerative clustering at one threshold for all models (the baseline) and HDBSCAN. `--unseen` is a model directory
-from `benchmarks/training.py unseen`; `--rows` keeps embeddings for the next run, in the files of benchmarks/openset.py.
+from `benchmarks/training.py unseen`; `--rows` keeps embeddings for the next run, and for benchmarks/openset.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,18 +22,13 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import homogeneity_completeness_v_measure
 
 from facings.adapters.onnx_models import OnnxEmbedder
-from facings.compose import BUNDLED_MODEL, STARTER_MODEL, load_model
-from facings.embed import embed
-from facings.evaluate.side import read_product
 from facings.inbox.clusters import cluster, fold, link_similarity
-from facings.manifest import read_manifest
-from facings.near_duplicates import perceptual_hash
+from facings.networks import BUNDLED_MODEL, STARTER_MODEL, load_model
 from facings.types import FloatArray
+from grocery_rows import UNSEEN_SEED, Split, read_split
 from results_page import machine, markdown_table, write_section
 
-DATA = Path(os.environ.get("FACINGS_DATA", "../shared/data")) / "grocery-store"
 N_THREADS, SEEDS, N_UNKNOWN = 2, range(5), 21
-UNSEEN_SEED = 0  # of benchmarks/training.py
 BASELINE_SIMILARITY = 0.70  # what the bundled model was said to accept from, before limits followed from the gallery
 HDBSCAN_SIZES = (2, 3, 5)
 
@@ -73,7 +67,7 @@ def main() -> None:
     models["bundled"] = load_model(BUNDLED_MODEL, n_threads=N_THREADS)
     lines: list[tuple[str, ...]] = []
     for name, model in models.items():
-        train, test = (_photos(split, model, given.rows) for split in ("train", "test"))
+        train, test = (_photos(read_split(split, model, given.rows)) for split in ("train", "test"))
         lines += _lines(name, train, test)
     write_section("inbox", _page(lines, has_unseen=bool(given.unseen)))
 
@@ -137,24 +131,8 @@ def _unknown(name: str, train: Photos, seed: int) -> list[str]:
     return [str(label) for label in np.random.default_rng(seed).permutation(products)[:N_UNKNOWN]]
 
 
-def _photos(split: str, model: OnnxEmbedder, folder: Path | None) -> Photos:
-    """One split embedded, or as it was kept."""
-    photos = read_manifest(DATA / f"{split}.txt").photos
-    labels = np.array([photo.label for photo in photos])
-    file = folder / f"{model.space_id}-{split}.npz" if folder else None
-    if file is not None and file.is_file():
-        with np.load(file, allow_pickle=False) as kept:
-            return Photos(kept["rows"], kept["looks"], labels)
-    rows, looks = [], []
-    for photo in photos:
-        pixels = read_product(photo)[1]
-        rows.append(embed([pixels], model).rows)
-        looks.append(perceptual_hash(pixels))
-    found = Photos(np.concatenate(rows), np.array(looks, np.uint64), labels)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(file, rows=found.rows, looks=found.looks)
-    return found
+def _photos(split: Split) -> Photos:
+    return Photos(split.rows, split.looks, np.array([photo.label for photo in split.photos]))
 
 
 def _page(lines: Sequence[Sequence[str]], *, has_unseen: bool) -> str:

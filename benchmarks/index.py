@@ -36,6 +36,7 @@ N_EDITED, BATCH = 1000, 50
 _CHUNK = 50  # queries that the truth is found for at a time
 N_PHOTOS, N_IN_FAMILY = 30, 20
 SPREAD_FAMILY, SPREAD_PHOTO = 0.8, 0.6  # against a center of length 1: photos of a product are at cosine 0.8 or so
+TITLE = "## Indexes of the gallery"
 COLUMNS = ("rows", "index", "recall@10", "p50 ms", "p95 ms", "build s", "of float32", "adds a s", "removes a s")
 
 
@@ -129,14 +130,14 @@ CONTENDERS: dict[str, Callable[[], Any]] = {
     "exact (NumPy)": lambda: _held(ExactIndex(DIM)),
     "faiss (IVF, fp16)": lambda: _held(FaissIndex(DIM)),
     "faiss lists even if few": lambda: _held(FaissIndex(DIM, n_exact=1000)),
-    "pgvector": lambda: _pgvector(DIM),
-    "rival: faiss HNSW32": lambda: _held(FaissGraph(DIM)),
     "rival: usearch f16": lambda: _held(Usearch(DIM)),
+    "rival: faiss HNSW32": lambda: _held(FaissGraph(DIM)),
+    "pgvector": lambda: _pgvector(DIM),
 }
 
 
 def main() -> None:
-    """Measure every size and rewrite the section of docs/results.md; with --dry only print it."""
+    """Measure every size and rewrite the section of docs/results.md; with --dry only print the lines."""
     sizes = [int(word) for word in sys.argv[1:] if word.isdigit()] or [10_000, 100_000]
     lines = []
     for n_rows in sizes:
@@ -150,11 +151,8 @@ def main() -> None:
                 continue
             lines.append(_line(n_rows, name, measured))
             print(*lines[-1], sep="\t", file=sys.stderr, flush=True)
-    text = "\n\n".join(["## Indexes of the gallery", _conditions(), markdown_table(COLUMNS, lines)])
-    if "--dry" in sys.argv:
-        print(text)
-    else:
-        write_section("index", text)
+            if "--dry" not in sys.argv:  # after each, so that hours are not lost with the last one
+                write_section("index", "\n\n".join([TITLE, _conditions(), markdown_table(COLUMNS, lines)]))
 
 
 def _conditions() -> str:

@@ -12,28 +12,24 @@ alone. `--rows` keeps the embeddings for the next run. Everything was chosen on 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from facings.adapters.onnx_models import OnnxEmbedder
-from facings.compose import BUNDLED_MODEL, STARTER_MODEL, load_model
-from facings.embed import embed
 from facings.evaluate.openset_answers import PromiseKept
 from facings.evaluate.openset_run import DEFAULT_PROMISES, Labelled, OpenSet, drawn_products, measure_openset
-from facings.evaluate.side import read_product
-from facings.manifest import LabelledPhoto, read_manifest
-from facings.near_duplicates import perceptual_hash
+from facings.far_view import from_afar
+from facings.manifest import read_manifest
+from facings.networks import BUNDLED_MODEL, STARTER_MODEL, load_model
+from grocery_rows import DATA, UNSEEN_SEED, Split, changed_rows, read_split
 from results_page import machine, markdown_table, write_section
 
-DATA = Path(os.environ.get("FACINGS_DATA", "../shared/data")) / "grocery-store"
 N_THREADS, SEEDS = 2, range(5)
 N_ENROLLED = {"all": 60, "cartons": 0.75}
-UNSEEN_SEED = 0  # of benchmarks/training.py
-_BATCH = 32
 
 
 def main() -> None:
@@ -48,7 +44,9 @@ def main() -> None:
     models["bundled"] = load_model(BUNDLED_MODEL, n_threads=N_THREADS)
     separations, promises = [], []
     for name, model in models.items():
-        sides = {split: _labelled(split, model, given.rows) for split in ("train", "val", "test")}
+        sides = {split: _labelled(read_split(split, model, given.rows)) for split in ("train", "val", "test")}
+        far_rows = changed_rows("train", model, given.rows, from_afar, "far")
+        sides["train"] = replace(sides["train"], far_rows=far_rows)
         for goods in N_ENROLLED:
             found = _measure(name, goods, sides, is_from_val=False)
             separations += _separation_rows(name, goods, found)
@@ -94,30 +92,9 @@ def _page(separations: Sequence[Sequence[str]], promises: Sequence[Sequence[str]
     ])  # fmt: skip
 
 
-def _labelled(split: str, model: OnnxEmbedder, folder: Path | None) -> Labelled:
-    """One split embedded, or as it was kept."""
-    photos = read_manifest(DATA / f"{split}.txt").photos
-    file = folder / f"{model.space_id}-{split}.npz" if folder else None
-    if file is not None and file.is_file():
-        with np.load(file, allow_pickle=False) as kept:
-            rows, looks = kept["rows"], kept["looks"]
-    else:
-        rows, looks = _embedded(photos, model)
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(file, rows=rows, looks=looks)
-    return Labelled(rows, tuple(p.label for p in photos), tuple(p.category for p in photos), looks)
-
-
-def _embedded(
-    photos: Sequence[LabelledPhoto], model: OnnxEmbedder
-) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], np.ndarray[tuple[int], np.dtype[np.uint64]]]:
-    rows, looks = [], []
-    for start in range(0, len(photos), _BATCH):
-        pixels = [read_product(photo)[1] for photo in photos[start : start + _BATCH]]
-        rows.append(embed(pixels, model).rows)
-        looks += [perceptual_hash(one) for one in pixels]
-    return np.concatenate(rows), np.array(looks, np.uint64)
+def _labelled(split: Split) -> Labelled:
+    labels, categories = tuple(p.label for p in split.photos), tuple(p.category for p in split.photos)
+    return Labelled(split.rows, labels, categories, split.looks)
 
 
 def _measure(name: str, goods: str, sides: dict[str, Labelled], *, is_from_val: bool) -> OpenSet:

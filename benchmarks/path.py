@@ -116,11 +116,12 @@ def _photos(split: str, n: int) -> list[LabelledPhoto]:
 
 def measure_path(threads: int) -> dict[str, Any]:
     """Photos a second, and milliseconds of each step, on photos already in the page cache."""
-    from facings.compose import STARTER_MODEL, init_workspace
+    from facings.compose import init_workspace
     from facings.crop import crop
     from facings.decide import decide
     from facings.embed import prepare
     from facings.images import decode, read_bytes
+    from facings.networks import STARTER_MODEL
     from facings.types import Embeddings
 
     with tempfile.TemporaryDirectory() as folder:
@@ -201,8 +202,9 @@ def measure_memory(threads: int) -> dict[str, Any]:
     import numpy as np
     from PIL import Image
 
-    from facings.compose import STARTER_MODEL, init_workspace
+    from facings.compose import init_workspace
     from facings.manifest import LabelledPhoto
+    from facings.networks import STARTER_MODEL
 
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from facings.compose import STARTER_MODEL, load_model
 from facings.evaluate.run import RecognitionEvaluation, evaluate_recognition
 from facings.evaluate.share import Share
 from facings.manifest import read_manifest
+from facings.networks import STARTER_MODEL, load_model
 from results_page import machine, markdown_table, write_section
 
 DATA = Path(os.environ.get("FACINGS_DATA", "../shared/data")) / "grocery-store"

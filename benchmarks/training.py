@@ -25,11 +25,11 @@ import numpy as np
 import torch
 
 from facings.adapters.onnx_models import OnnxEmbedder
-from facings.compose import STARTER_MODEL, load_model
 from facings.embed import Embedder, embed, prepare
 from facings.evaluate.few_shot import few_shot_curve
 from facings.images import decode, read_bytes
 from facings.manifest import LabelledPhoto, read_manifest
+from facings.networks import STARTER_MODEL, load_model
 from facings.train.backbones import STARTER
 from facings.train.batches import channel_values
 from facings.train.fit import EpochResult

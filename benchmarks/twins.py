@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from facings.adapters.onnx_models import OnnxEmbedder
 from facings.cells import CellNetwork, cells_of
-from facings.compose import BUNDLED_MODEL, STARTER_MODEL, load_cells, load_model
 from facings.embed import embed
 from facings.evaluate.share import Share
 from facings.images import decode, read_bytes
 from facings.kept_index import GalleryChanges
 from facings.manifest import LabelledPhoto, read_manifest
 from facings.match import ExactIndex
+from facings.networks import BUNDLED_MODEL, STARTER_MODEL, load_cells, load_model
 from facings.twin_verifier import PairPhotos, average, fit_verifier
 from facings.twins import find_twins
 from facings.types import FloatArray, IntArray, UInt8Array

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
+import shutil
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,15 +16,25 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, make_url
 
-from facings.adapters.sql_store import SqlStore, init_store
+from facings.adapters import sql_store
+from facings.adapters.sql_store import SqlStore, init_store, open_store
 from facings.model_card import ModelCard, Preparation
 from facings.types import FloatArray, UInt8Array
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes test at once
 
 DIM = 12
+
+PrepareSqlite = Callable[[sqlite3.Connection, object], None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file run in one process, which has what the file sets up; so do all that need a trained detector."""
+    for item in items:
+        is_of_detector = "detector_run" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("detector_run" if is_of_detector else item.path.stem))
 
 
 class FakeEmbedder:
@@ -68,10 +81,37 @@ def embedder() -> FakeEmbedder:
     return FakeEmbedder()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_power_cut() -> Iterator[PrepareSqlite]:
+    """Nothing waits for the disk: a test need not survive a power cut. Gives what prepares connections otherwise.
+
+    Processes that a test starts do wait.
+    """
+    prepare = sql_store._prepare_sqlite
+
+    def prepare_quick(connection: sqlite3.Connection, record: object) -> None:
+        prepare(connection, record)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        patch.setattr(sql_store, "_prepare_sqlite", prepare_quick)
+        yield prepare
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a store that holds nothing; to be copied, which is quicker than to make one."""
+    folder = tmp_path_factory.mktemp("empty") / "store"
+    init_store(str(folder)).close()
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
+def store(empty_store: Path, tmp_path: Path) -> Iterator[SqlStore]:
     """A fresh store on SQLite."""
-    fresh = init_store(str(tmp_path / "store"))
+    shutil.copytree(empty_store, tmp_path / "store")
+    fresh = open_store(str(tmp_path / "store"))
     yield fresh
     fresh.close()
 
@@ -100,8 +140,8 @@ def postgresql_server() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(postgresql_server: Any) -> Iterator[Callable[[], str]]:
-    """Gives the URL of a fresh database of that server."""
+def postgresql(postgresql_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Gives the URL of a fresh database of that server: an empty one, or one with the tables of a store."""
     url = postgresql_server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     engine: Engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     number = itertools.count()
@@ -109,11 +149,17 @@ def postgresql(postgresql_server: Any) -> Iterator[Callable[[], str]]:
         connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
         connection.exec_driver_sql("SELECT pg_reload_conf()")
 
-    def make_database() -> str:
+    def make_database(template: str = "template1") -> str:
         name = f"facings_{next(number)}"
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} STRATEGY file_copy")
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return str(url).replace("/postgres?", f"/{name}?")
 
-    yield make_database
+    @functools.cache
+    def template_of_stores() -> str:
+        location = make_database()
+        init_store(location, tmp_path_factory.mktemp("photos")).close()
+        return str(make_url(location).database)
+
+    yield lambda *, is_store=False: make_database(*[template_of_stores()] if is_store else [])
     engine.dispose()

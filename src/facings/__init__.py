@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from facings.catalog import Product as Product
     from facings.compose import Workspace as Workspace
     from facings.compose import init_workspace as init_workspace
-    from facings.compose import load_model as load_model
     from facings.compose import open_workspace as open_workspace
     from facings.errors import FacingsError as FacingsError
     from facings.evaluate.run import evaluate_recognition as evaluate_recognition
     from facings.manifest import LabelledPhoto as LabelledPhoto
     from facings.manifest import read_manifest as read_manifest
+    from facings.networks import load_model as load_model
     from facings.settings import Settings as Settings
     from facings.simulate import write_store as write_store
     from facings.types import PhotoResult as PhotoResult
@@ -33,7 +33,7 @@ _HOMES = {
     "Workspace": "compose",
     "evaluate_recognition": "evaluate.run",
     "init_workspace": "compose",
-    "load_model": "compose",
+    "load_model": "networks",
     "open_workspace": "compose",
     "read_manifest": "manifest",
     "write_store": "simulate",

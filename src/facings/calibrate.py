@@ -8,12 +8,14 @@ same bounds wrong names given to products that are enrolled: a wrong product is 
 half of the product's photos that is closest to it, since photos of one visit are liker than those of the next. What
 nine in ten reach is how an enrolled product looks; a product that a crop resembles less is not in question for it.
 
-Both are computed in spaces made without the products that are asked about, in five parts.
+Photos are asked about and compared as they are and as they look from afar (`far_view`), so that what is learned here
+holds for facings on a shelf too. Both are computed in spaces made without the products that are asked about, in five
+parts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +44,15 @@ _SEED = 0
 
 @dataclass(frozen=True, eq=False)
 class References:
-    """The photos of a gallery as calibration sees them.
+    """The photos of a gallery as calibration sees them: as they are, and then, where that is known, from afar.
 
     Args:
         rows: float32 (N, D) unit rows.
         products: int64 (N,), place in `skus` of what each shows.
-        looks: uint64 (N,), perceptual hashes.
+        looks: uint64 (N,), perceptual hashes; from afar a photo has that which it has from nearby.
         skus: The P products, each with one photo or more.
         categories: The category of each product, "" for none.
+        n_far: How many of the rows, the last ones, are views from afar.
     """
 
     rows: FloatArray
@@ -57,6 +60,27 @@ class References:
     looks: NDArray[np.uint64]
     skus: tuple[str, ...]
     categories: tuple[str, ...]
+    n_far: int = 0
+
+    @property
+    def n_near(self) -> int:
+        """How many are photos as they are."""
+        return len(self.rows) - self.n_far
+
+    def with_far(self, far_rows: FloatArray, near_of: IntArray) -> References:
+        """The same, some photos known from afar too.
+
+        Args:
+            far_rows: float32 (M, D) unit rows.
+            near_of: int64 (M,), which photo each is of.
+        """
+        return replace(
+            self,
+            rows=np.concatenate([self.rows, far_rows]),
+            products=np.concatenate([self.products, self.products[near_of]]),
+            looks=np.concatenate([self.looks, self.looks[near_of]]),
+            n_far=self.n_far + len(far_rows),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +156,7 @@ def calibrate(references: References, queries: Queries | None = None) -> Calibra
     if queries is not None:
         found, sample = _from_queries(queries, space, mapped, code_of)
         strangers.append(sample)
-    floors = _floors(found, references, means)
+    floors = _floors(found, references)
     return Calibration(space, mapped, code_of, tuple(strangers), floors, queries is not None)
 
 
@@ -205,12 +229,13 @@ def _from_queries(
     return _Found(strangers[known], owns, codes[known]), sample
 
 
-def _floors(found: _Found, references: References, means: ProductMeans) -> Figures:
+def _floors(found: _Found, references: References) -> Figures:
     """Floors by product; one photo does not show how a product looks from elsewhere, so then the lowest is taken."""
     _, categories = np.unique(np.array(references.categories), return_inverse=True)
     known = ~np.isnan(found.owns)
     floors = pooled_floors(found.owns[known], found.products[known], categories, 1 - COVERAGE)
-    return np.where(means.n_photos > 1, floors, floors.min(initial=np.inf))
+    n_photos = np.bincount(references.products[: references.n_near], minlength=len(floors))
+    return np.where(n_photos > 1, floors, floors.min(initial=np.inf))
 
 
 def _parts(references: References, means: ProductMeans) -> list[Scatter]:

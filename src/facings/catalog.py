@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from facings.csv_table import read_table
 from facings.errors import BadInput, Problem
@@ -181,7 +181,7 @@ def export_catalog(store: CatalogStore) -> str:
 
 
 def _product(fields: Mapping[str, str], known: Mapping[str, Product]) -> Product:
-    values: dict[str, object] = dict(fields)
+    values: dict[str, Any] = dict(fields)
     if "gtin" in fields:
         values["gtin"] = parse_gtin(fields["gtin"]) if fields["gtin"] else None
     if "price" in fields:
@@ -189,7 +189,7 @@ def _product(fields: Mapping[str, str], known: Mapping[str, Product]) -> Product
     values |= {name: _units(name, fields[name]) for name in ("depth", "reorder_point") if name in fields}
     values |= {name: _side(name, fields[name]) for name in ("width_mm", "height_mm") if name in fields}
     before = known.get(fields["sku"])
-    return replace(before, **values) if before else Product(**values)  # type: ignore[arg-type]
+    return replace(before, **values) if before else Product(**values)
 
 
 def _is_storable(text: str) -> bool:

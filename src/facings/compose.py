@@ -1,216 +1,55 @@
-"""Settings → working parts, and the verbs of the command line on them. The only home of the choice of adapters."""
+"""What one does with a store, a model and a gallery: the verbs of the command line as methods."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cached_property, partial
-from importlib.resources import as_file, files
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from facings import networks
 from facings import report as report_step
-from facings.adapters.barcode import ZxingReader
-from facings.adapters.calibration_file import load_queries, save_queries
-from facings.adapters.index_files import FileIndex, IndexKind, discard_indexes
-from facings.adapters.onnx_cells import OnnxCells
-from facings.adapters.onnx_detector import OnnxBoxNetwork
-from facings.adapters.onnx_models import OnnxEmbedder
-from facings.adapters.sql_store import SqlStore, init_store, open_store
-from facings.adapters.text import RapidOcrReader, can_read_text
-from facings.adapters.verifier_file import load_pairs, save_pairs
+from facings.adapters.calibration_file import save_queries
+from facings.adapters.index_files import discard_indexes
+from facings.adapters.sql_store import init_store, open_store
 from facings.annotations import BoxFile
-from facings.apps.places import Site, check_place, is_within, load_zone, site_of
+from facings.apps.places import check_place, is_within
 from facings.apps.scan import ScanDone
-from facings.apps.stock_room import StockRoom, StockRules
 from facings.catalog import CatalogImport, export_catalog, import_catalog
-from facings.decide import N_COMPARED, NOTHING_ENROLLED, Promise, decide
-from facings.detect import Detector, GivenBoxes, NetworkDetector, WholePhoto
+from facings.decide import Promise
+from facings.detect import Detector, GivenBoxes
 from facings.enroll import Enrollment, enroll
-from facings.errors import BadInput, ModelNotFound
+from facings.errors import BadInput
 from facings.evaluate.calibration_check import CalibrationCheck, check_calibration
 from facings.evaluate.gate import DEFAULT_TOLERANCE
 from facings.gallery import Gallery, remove
 from facings.gallery_copy import GalleryCopy, copy_gallery
 from facings.images import decode, find_photos
-from facings.inbox.desk import DeskRules, InboxDesk
 from facings.kept_calibration import KeptCalibration
-from facings.kept_index import KeptIndex
 from facings.manifest import LabelledPhoto
-from facings.match import ExactIndex, match
+from facings.parts import Parts
 from facings.pipeline import Finder, Pipeline
 from facings.progress import Track, untracked
 from facings.reembed import Gate, Reembedding, reembed
 from facings.reembed_gates import labelled_queries, leave_one_photo_out
 from facings.replay import Replay, embed_gallery, replay
 from facings.report import Report
-from facings.second_look import SecondLook
-from facings.settings import Settings, load_settings
-from facings.twin_check import KnownPair, TwinCheck
-from facings.twin_desk import TwinDesk
-from facings.types import Decision, Embeddings, Image, PhotoDetections, PhotoResult, Reading
+from facings.settings import load_settings
+from facings.types import Image, PhotoDetections, PhotoResult, Reading
 from facings.verify import Verification, verify
 
-BUNDLED_MODEL = "product-embedder"
-STARTER_MODEL = "starter"  # what it was trained from; also in the package
-BUNDLED_DETECTOR = "product-detector"
-_WEIGHTS = files("facings") / "weights"
 
-
-class Workspace:
-    """A store, a model and a gallery that belong together, and what one does with them.
-
-    Parts are made when first needed, so that a verb pays only for what it uses.
+class Workspace(Parts):
+    """Working parts (`Parts`), and what one does with them.
 
     Args:
         settings: Where things are.
     """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    @cached_property
-    def store(self) -> SqlStore:
-        """The store that the settings name.
-
-        Raises:
-            StoreFailed: It is not there or not usable.
-        """
-        return open_store(self.settings.store, self.settings.photos)
-
-    @cached_property
-    def model(self) -> str:
-        """Name of the bundled model, or directory of another: from the settings, else what made the gallery."""
-        given = self.settings.model
-        if not given:
-            live = self.store.live_space()
-            return live.model if live else BUNDLED_MODEL
-        return model_name(given)
-
-    @cached_property
-    def embedder(self) -> OnnxEmbedder:
-        """The network.
-
-        Raises:
-            ModelNotFound: It is not there or damaged.
-        """
-        return load_model(self.model, n_threads=self.settings.threads)
-
-    @cached_property
-    def gallery(self) -> Gallery:
-        """The gallery of this store in the space of this model; read at its first `refresh`."""
-        return Gallery(self.store, self.embedder, self._open_index)
-
-    def _open_index(self, space_id: str, dim: int) -> KeptIndex:
-        """The index that the settings name."""
-        s = self.settings
-        if s.index == "pgvector":
-            from facings.adapters.pgvector_index import PgVectorIndex
-
-            return PgVectorIndex(self.store.engine, space_id, dim)
-        return FileIndex(self._index_folder, _index_kind(s.index, s.threads), space_id, dim)
-
-    @property
-    def _folder(self) -> Path:
-        """Files lie in the store's directory; with a URL, beside the photos."""
-        return Path(self.settings.store) if self.settings.photos is None else self.settings.photos
-
-    @property
-    def _index_folder(self) -> Path:
-        return self._folder / "index"
-
-    @cached_property
-    def calibration(self) -> KeptCalibration:
-        """What decides in the gallery of this store: from queries that were saved for it, else from its own photos."""
-        space_id, dim = self.embedder.space_id, self.embedder.card.embedding_dim
-        return KeptCalibration(self.store, self.embedder, partial(load_queries, self._folder, space_id, dim))
-
-    @cached_property
-    def detector(self) -> Detector:
-        """What finds products, as the settings name it.
-
-        Raises:
-            ModelNotFound: It is not there or damaged.
-        """
-        s = self.settings
-        return load_detector(s.detector, n_threads=s.threads, min_confidence=s.min_confidence)
-
-    @cached_property
-    def second_look(self) -> SecondLook | None:
-        """What looks for more evidence; None where the settings want none.
-
-        Raises:
-            DependencyMissing: Everything is to be read, and what reads text is not installed.
-        """
-        wish, threads = self.settings.evidence, self.settings.threads
-        if wish == "never":
-            return None
-        texts = RapidOcrReader(n_threads=threads) if wish == "always" or can_read_text() else None
-        return SecondLook(ZxingReader(), texts, self.store.products, is_always=wish == "always", twins=self._twin_check)
-
-    @property
-    def _twin_check(self) -> TwinCheck:
-        """What was learned about look-alikes, read when first needed."""
-
-        def pairs() -> list[KnownPair]:
-            sku_of = {r.reference_id: r.sku for r in self.store.references()}
-            return load_pairs(self._folder, self.embedder.space_id, sku_of)
-
-        return TwinCheck(pairs, self._open_cells)
-
-    def _open_cells(self) -> OnnxCells:
-        return load_cells(self.model, n_threads=self.settings.threads)
-
-    @cached_property
-    def twins(self) -> TwinDesk:
-        """The look-alikes of the gallery, and what one does about them."""
-        return TwinDesk(
-            self.store,
-            self.embedder,
-            self.gallery,
-            open_network=self._open_cells,
-            save=partial(save_pairs, self._folder, self.embedder.space_id),
-            max_megapixels=self.settings.max_megapixels,
-        )
-
-    @property
-    def has_uncut_gallery(self) -> bool:
-        """Whether every reference photo was enrolled whole, none cut to its product by a box."""
-        return all(reference.box is None for reference in self.store.references())
-
-    def pipeline(self, *, place: str = "", detector: Detector | None = None, is_recording: bool = True) -> Pipeline:
-        """The path, ready to run; for services that keep it. `recognize` is the short way.
-
-        Args:
-            place: Where the photos were taken, for the record.
-            detector: Finds the products; without one that of the settings.
-            is_recording: Whether readings are appended to the record.
-        """
-        s = self.settings
-        return Pipeline(
-            finder=self._finder(detector or self.detector, zone=self._zone_at(place)),
-            embedder=self.embedder,
-            gallery=self.gallery,
-            calibration=self.calibration,
-            promise=Promise(s.max_false_accept),
-            store=self.store if is_recording else None,
-            place=place,
-            top_k=s.top_k,
-            min_crop_px=s.min_crop_px,
-            second_look=self.second_look,
-        )
-
-    def _finder(self, detector: Detector, zone: tzinfo = UTC) -> Finder:
-        return Finder(detector, self.settings.max_megapixels, self.settings.refuse_bad_photos, zone)
-
-    def _zone_at(self, place: str) -> tzinfo:
-        """Whose clock cameras show there."""
-        site = self.store.ledger.sites().get(site_of(place))
-        return load_zone(site.zone if site else self.settings.zone)
 
     def import_catalog(self, path: Path, *, is_strict: bool = False) -> CatalogImport:
         """Products from a CSV file; see `catalog.import_catalog`."""
@@ -265,7 +104,7 @@ class Workspace:
             gate = partial(
                 labelled_queries,
                 photos=queries,
-                load_old=partial(load_model, n_threads=s.threads),
+                load_old=partial(networks.load_model, n_threads=s.threads),
                 tolerance=tolerance,
                 n_threads=s.threads,
                 max_megapixels=s.max_megapixels,
@@ -273,8 +112,8 @@ class Workspace:
             )
         return reembed(
             self.store,
-            embedder=load_model(model_name(model), n_threads=s.threads),
-            model=model_name(model),
+            embedder=networks.load_model(networks.model_name(model), n_threads=s.threads),
+            model=networks.model_name(model),
             gate=gate if is_gated else None,
             n_threads=s.threads,
             max_megapixels=s.max_megapixels,
@@ -306,10 +145,8 @@ class Workspace:
         )
 
     def save_calibration(self, found: CalibrationCheck) -> Path:
-        """The photos of a check kept: decisions are calibrated from them, here and in each process that starts."""
-        path = save_queries(self._folder, self.embedder.space_id, found.queries)
-        vars(self).pop("calibration", None)  # what was made from other photos
-        return path
+        """The photos of a check kept: decisions are calibrated from them, from now on and in every process."""
+        return save_queries(self._folder, self.embedder.space_id, found.queries)
 
     def detect(self, photos: Iterable[Path], *, track: Track = untracked) -> Iterator[PhotoDetections]:
         """Where products are in the photos, one answer each as it is done. Needs neither store nor gallery.
@@ -374,22 +211,6 @@ class Workspace:
         products = self.store.products()
         return report_step.to_html(self.report(), products, self.kept_photo, datetime.now(UTC), track=track)
 
-    @cached_property
-    def inbox(self) -> InboxDesk:
-        """What the gallery did not know, and what one does with it."""
-        s = self.settings
-        rules = DeskRules(s.enroll_proposals, s.max_megapixels)
-        return InboxDesk(self.store, embedder=self.embedder, model=self.model, recognize=self._decisions, rules=rules)
-
-    def _decisions(self, queries: Embeddings) -> list[Decision]:
-        """What the gallery says of rows now, as the path decides."""
-        if self.store.live_space() is None:
-            return [Decision("unknown", None, (), (NOTHING_ENROLLED,)) for _ in queries.rows]
-        with self.gallery.current() as now:
-            candidates = match(queries, now.index, now.sku_of, k=N_COMPARED)
-        promise = Promise(self.settings.max_false_accept)
-        return decide(queries.rows, candidates, self.calibration.at(now.version), promise)
-
     def replay(self, model: str, *, detector: str | None = None, place: str = "", track: Track = untracked) -> Replay:
         """What another model would say of the photos on record; nothing is written. See `replay.replay`.
 
@@ -404,15 +225,17 @@ class Workspace:
             ModelNotFound: A model is not there or damaged.
         """
         s, where = self.settings, check_place(place) if place else ""
-        embedder = load_model(model, n_threads=s.threads)
-        finds = load_detector(detector, n_threads=s.threads, min_confidence=s.min_confidence) if detector else None
+        embedder = networks.load_model(model, n_threads=s.threads)
+        finds = (
+            networks.load_detector(detector, n_threads=s.threads, min_confidence=s.min_confidence) if detector else None
+        )
         readings = [reading for reading in self.store.readings() if is_within(reading.place, where)]
         look = self.second_look and replace(self.second_look, twins=None)  # learned from rows of the old model
         with (
             tempfile.TemporaryDirectory(prefix="facings-replay-") as folder,
             closing(init_store(folder)) as other,
         ):
-            problems = embed_gallery(self.store, other, embedder, model_name(model), s.max_megapixels, track)
+            problems = embed_gallery(self.store, other, embedder, networks.model_name(model), s.max_megapixels, track)
             gallery, calibration = Gallery(other, embedder), KeptCalibration(other, embedder)
 
             def pipeline_of(found_by: Detector, place: str) -> Pipeline:
@@ -427,20 +250,6 @@ class Workspace:
             done = replay(readings, self.store.get_photo, pipeline_of, detector=finds, track=track)
         done.problems = [*problems, *done.problems]
         return done
-
-    @cached_property
-    def stock_room(self) -> StockRoom:
-        """The stock of this store: its ledger, and what one does with it."""
-        s = self.settings
-        rules = StockRules(
-            default_site=Site("default", s.zone, s.currency),
-            scan_window=timedelta(seconds=s.scan_window_s),
-            sales_days=s.sales_days,
-            lead_time_days=s.lead_time_days,
-            webhook_url=s.webhook_url,
-            webhook_secret=s.webhook_secret,
-        )
-        return StockRoom(self.store, rules)
 
     def scan(
         self,
@@ -529,77 +338,6 @@ def copy_between(
     """
     with closing(open_store(source, source_photos)) as giving, closing(init_store(target, target_photos)) as taking:
         return copy_gallery(giving, taking, track=track)
-
-
-def model_name(given: str) -> str:
-    """How the store names a model, wherever it is used from: a bundled one by its name, another by its directory."""
-    return given if given in (BUNDLED_MODEL, STARTER_MODEL) else str(Path(given).resolve())
-
-
-def load_model(model: str = BUNDLED_MODEL, *, n_threads: int = 1) -> OnnxEmbedder:
-    """The bundled model by its name, or one from a directory; NumPy's libraries get its number of threads too.
-
-    Raises:
-        ModelNotFound: Neither a bundled name nor a model directory.
-    """
-    threadpool_limits(n_threads)
-    ways = f"Give a model directory, {BUNDLED_MODEL!r} or {STARTER_MODEL!r} (bundled)."
-    with _directory(model, (BUNDLED_MODEL, STARTER_MODEL), ways) as directory:
-        return OnnxEmbedder(directory, n_threads=n_threads)
-
-
-def load_cells(model: str = BUNDLED_MODEL, *, n_threads: int = 1) -> OnnxCells:
-    """The first stages of a bundled embedder by its name, or of one from a directory.
-
-    Raises:
-        ModelNotFound: Neither a bundled name nor a model directory, or a model without cells.
-    """
-    ways = f"Give a model directory, {BUNDLED_MODEL!r} or {STARTER_MODEL!r} (bundled)."
-    with _directory(model, (BUNDLED_MODEL, STARTER_MODEL), ways) as directory:
-        return OnnxCells(directory, n_threads=n_threads)
-
-
-def load_detector(name_or_directory: str, *, n_threads: int, min_confidence: float | None = None) -> Detector:
-    """A detector by its name, or one from a directory; NumPy's libraries get its number of threads too.
-
-    Args:
-        name_or_directory: "product-detector", which is bundled; "whole-photo", for photos of one product each; or a
-            detector's directory.
-        n_threads: Threads of every library.
-        min_confidence: Less certain boxes are left out, 0 to 1; None for the detector's own limit.
-
-    Raises:
-        ModelNotFound: None of these, or a damaged directory.
-        ModelMismatch: The directory holds an embedder.
-    """
-    name = name_or_directory
-    if name == WholePhoto.name:
-        return WholePhoto()
-    threadpool_limits(n_threads)
-    ways = f"Give a detector's directory, {BUNDLED_DETECTOR!r} (bundled), or {WholePhoto.name!r} (no detection)."
-    with _directory(name, (BUNDLED_DETECTOR,), ways) as directory:
-        return NetworkDetector(OnnxBoxNetwork(directory, n_threads=n_threads), min_confidence=min_confidence)
-
-
-def _index_kind(name: str, n_threads: int) -> IndexKind:
-    if name == "exact":
-        return IndexKind(ExactIndex.kind, ExactIndex, ExactIndex.load)
-    from facings.adapters.faiss_index import FaissIndex
-
-    make, load = partial(FaissIndex, n_threads=n_threads), partial(FaissIndex.load, n_threads=n_threads)
-    return IndexKind(FaissIndex.kind, make, load)
-
-
-@contextmanager
-def _directory(model: str, bundled: tuple[str, ...], ways: str) -> Iterator[Path]:
-    """Where a model lies: a bundled one by its name, any other as a directory."""
-    if model in bundled and (_WEIGHTS / model).is_dir():
-        with as_file(_WEIGHTS / model) as directory:
-            yield directory
-    elif Path(model).is_dir():
-        yield Path(model)
-    else:
-        raise ModelNotFound(f"Model {model!r}: there is no such directory.", ways)
 
 
 def _photo_files(photos: Iterable[Path]) -> list[Path]:

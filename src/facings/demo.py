@@ -11,9 +11,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from facings.annotations import read_boxes
-from facings.compose import BUNDLED_MODEL, Workspace, init_workspace
+from facings.compose import Workspace, init_workspace
 from facings.errors import BadInput, Problem
 from facings.manifest import Manifest, read_manifest
+from facings.networks import BUNDLED_MODEL
 from facings.public_data import DOWNLOADS, download_grocery_store, find_grocery_store
 from facings.settings import Settings
 from facings.simulate import write_store

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from facings.compose import BUNDLED_MODEL, Workspace, load_model
+from facings.compose import Workspace
 from facings.embed import Embedder, embed
 from facings.errors import FacingsError, GalleryInvalid, ModelNotFound, StoreFailed
 from facings.match import match
+from facings.networks import BUNDLED_MODEL, load_model
 from facings.types import Embeddings, Image
 
 _LIBRARIES = ("numpy", "pillow", "onnxruntime", "sqlalchemy", "alembic")

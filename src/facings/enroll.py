@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 from facings.catalog import Names, Product
 from facings.crop import cut_product
-from facings.embed import Embedder, embed_prepared, prepare
+from facings.embed import Embedder
 from facings.errors import FacingsError, GalleryInvalid, Problem
+from facings.far_view import both_views, embed_views
 from facings.gallery import Box, GalleryStore, NearDuplicate, NewReference, Reference, refuse_other_space
 from facings.images import MAX_MEGAPIXELS, decode, read_bytes
 from facings.manifest import LabelledPhoto
@@ -55,7 +56,7 @@ class _Piece:
     item: LabelledPhoto
     photo_id: str = ""
     data: bytes = b""
-    prepared: UInt8Array | None = None
+    views: UInt8Array | None = None
     look: int = 0
     problem: Problem | None = None
 
@@ -117,8 +118,8 @@ def _read_piece(
             return _Piece(item, photo_id)
         image = decode(data, source=str(item.path), max_megapixels=max_megapixels)
         pixels = cut_product(image, item.box)
-        prepared = prepare(pixels, embedder.card.preparation)
-        return _Piece(item, photo_id, data, prepared, perceptual_hash(pixels))
+        views = both_views(pixels, embedder.card.preparation)
+        return _Piece(item, photo_id, data, views, perceptual_hash(pixels))
     except FacingsError as error:
         return _Piece(item, problem=Problem(str(item.path), error.code, str(error)))
 
@@ -156,13 +157,13 @@ def _commit(
     if not fresh:
         return
     refuse_other_space(store, embedder)  # again: another process may have begun with another model
-    rows = embed_prepared([piece.prepared for piece in fresh if piece.prepared is not None], embedder).rows
+    rows, far_rows = embed_views([piece.views for piece in fresh if piece.views is not None], embedder)
     for piece in fresh:
         store.put_photo(piece.photo_id, piece.data)
     products = _missing(names, fresh)
     new = [
-        NewReference(names.sku(p.item.label), p.photo_id, p.item.box, str(p.item.path), p.look, row)
-        for p, row in zip(fresh, rows, strict=True)
+        NewReference(names.sku(p.item.label), p.photo_id, p.item.box, str(p.item.path), p.look, row, far)
+        for p, row, far in zip(fresh, rows, far_rows, strict=True)
     ]
     added = store.add_references(new, embedder=embedder, model=model, products=products)
     names.add(products)

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facings.catalog import CatalogStore, Names, Product
 from facings.crop import cut_product
 from facings.embed import Embedder
@@ -20,7 +23,7 @@ from facings.images import decode
 from facings.kept_index import GalleryChanges, KeptIndex, keep_in_memory
 from facings.match import VectorIndex
 from facings.near_duplicates import near_pairs
-from facings.types import FloatArray, UInt8Array
+from facings.types import FloatArray, IntArray, UInt8Array
 
 Box = tuple[float, float, float, float]
 
@@ -50,7 +53,13 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class NewReference:
-    """A reference photo on its way into the gallery; `row` is float32 (D,), the rest as in `Reference`."""
+    """A reference photo on its way into the gallery.
+
+    Args:
+        row: float32 (D,).
+        far_row: float32 (D,), that of `far_view.from_afar`; None for a crop of a shelf photo, which is small already.
+        sku, photo_id, box, source, look: As in `Reference`.
+    """
 
     sku: str
     photo_id: str
@@ -58,6 +67,7 @@ class NewReference:
     source: str
     look: int
     row: FloatArray
+    far_row: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,14 @@ class GalleryStore(CatalogStore, Protocol):
 
     def references(self, space_id: str = "") -> list[Reference]:
         """All references by id that were not removed, of this space or, for "", of the one that is searched."""
+        ...
+
+    def looks(self, space_id: str) -> tuple[IntArray, NDArray[np.uint64]]:
+        """All references of this space: ids int64 (N,), ascending, and perceptual hashes, uint64 (N,)."""
+        ...
+
+    def far_rows(self, space_id: str, dim: int) -> tuple[IntArray, FloatArray]:
+        """References of this space that are known from afar: ids int64 (N,), ascending, and rows, float32 (N, D)."""
         ...
 
     def gallery_version(self) -> int:

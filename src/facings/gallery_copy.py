@@ -18,7 +18,7 @@ from facings.gtin import to_gtin14
 from facings.model_card import ModelCard
 from facings.progress import Track, untracked
 from facings.reembed import ReembedStore
-from facings.types import FloatArray
+from facings.types import FloatArray, IntArray
 
 BATCH_SIZE = 64  # references of a transaction
 
@@ -76,13 +76,14 @@ def copy_gallery(source: CopyStore, target: CopyStore, *, track: Track = untrack
     if space is None:
         return result
     dim, there = ModelCard.from_json(space.card).embedding_dim, _by_place(target)
+    far_rows = _by_id(*source.far_rows(space.space_id, dim))
     wanted = [r for r in source.references() if _may_go(r, products, there, result)]
     batches = [wanted[start : start + BATCH_SIZE] for start in range(0, len(wanted), BATCH_SIZE)]
     for batch in track(batches, "Copying", len(batches)):
         _copy_photos(source, target, batch)
         missing = [r for r in batch if (r.photo_id, r.box) not in there]
         if missing:
-            _copy_rows(source, target, missing, target.live_space() or space, dim, products, result)
+            _copy_rows(source, target, missing, target.live_space() or space, dim, far_rows, products, result)
     _check(source, target, wanted, dim, result, track)
     return result
 
@@ -146,13 +147,14 @@ def _copy_rows(
     batch: Sequence[Reference],
     space: Space,
     dim: int,
+    far_rows: dict[int, FloatArray],
     products: dict[str, Product],
     result: GalleryCopy,
 ) -> None:
     """Lines and vectors in one transaction."""
     rows = _rows(source, batch, dim)
     new = [
-        NewReference(r.sku, r.photo_id, r.box, r.source, r.look, rows[r.reference_id])
+        NewReference(r.sku, r.photo_id, r.box, r.source, r.look, rows[r.reference_id], far_rows.get(r.reference_id))
         for r in batch
         if r.reference_id in rows  # else removed meanwhile
     ]
@@ -161,7 +163,10 @@ def _copy_rows(
 
 
 def _rows(store: CopyStore, references: Sequence[Reference], dim: int) -> dict[int, FloatArray]:
-    ids, rows = store.spaces.rows([r.reference_id for r in references], dim)
+    return _by_id(*store.spaces.rows([r.reference_id for r in references], dim))
+
+
+def _by_id(ids: IntArray, rows: FloatArray) -> dict[int, FloatArray]:
     return dict(zip(ids.tolist(), rows, strict=True))
 
 

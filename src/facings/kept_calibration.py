@@ -1,4 +1,4 @@
-"""The calibration follows the gallery: made anew when products come and go, kept for as long as none does."""
+"""The calibration follows the gallery: made anew when products come and go or other queries are saved, else kept."""
 
 from __future__ import annotations
 
@@ -24,20 +24,24 @@ def gallery_references(store: GalleryStore, embedder: Embedder) -> tuple[int, Re
         ModelMismatch: It was made by another model.
     """
     changes = store.changes_since(0, embedder.space_id, embedder.card.embedding_dim)
-    look_of = {reference.reference_id: reference.look for reference in store.references(embedder.space_id)}
-    there = [place for place, reference_id in enumerate(changes.ids.tolist()) if reference_id in look_of]
-    if not there:
+    ids_of_looks, looks = store.looks(embedder.space_id)
+    is_left = np.isin(changes.ids, ids_of_looks)  # those that went since are left out
+    ids = changes.ids[is_left]
+    if not len(ids):
         explain_empty(store, embedder)
     catalog = store.products()
-    skus, products = np.unique(np.array([changes.skus[place] for place in there]), return_inverse=True)
+    skus, products = np.unique(np.array(changes.skus)[is_left], return_inverse=True)
     names = tuple(skus.tolist())
-    return changes.version, References(
-        rows=changes.rows[there],
+    references = References(
+        rows=changes.rows[is_left],
         products=products.astype(np.int64),
-        looks=np.array([look_of[reference_id] for reference_id in changes.ids[there].tolist()], np.uint64),
+        looks=looks[np.searchsorted(ids_of_looks, ids)],
         skus=names,
         categories=tuple(catalog[sku].category if sku in catalog else "" for sku in names),
     )
+    far_ids, far_rows = store.far_rows(embedder.space_id, embedder.card.embedding_dim)
+    is_there = np.isin(far_ids, ids)  # less those that came since
+    return changes.version, references.with_far(far_rows[is_there], np.searchsorted(ids, far_ids[is_there]))
 
 
 class KeptCalibration:
@@ -49,16 +53,23 @@ class KeptCalibration:
         store: Catalog and gallery.
         embedder: Names the space.
         queries: Gives the labelled queries to calibrate from, or None where the gallery's own photos are to do.
+        mark: Gives something that is another one when the queries are others; asked each time, so it must be quick.
     """
 
     def __init__(
-        self, store: GalleryStore, embedder: Embedder, queries: Callable[[], Queries | None] = lambda: None
+        self,
+        store: GalleryStore,
+        embedder: Embedder,
+        queries: Callable[[], Queries | None] = lambda: None,
+        mark: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._queries = queries
+        self._mark = mark
         self._lock = threading.Lock()
         self._version = -1
+        self._made_from: object = None
         self._kept: Calibration | None = None
 
     def at(self, version: int) -> Calibration:
@@ -69,7 +80,8 @@ class KeptCalibration:
             ModelMismatch: It was moved to another model meanwhile.
         """
         with self._lock:
-            if self._kept is None or self._version != version:
+            mark = self._mark()  # before the queries: who saves others meanwhile is heard the next time
+            if self._kept is None or self._version != version or self._made_from != mark:
                 self._version, references = gallery_references(self._store, self._embedder)
-                self._kept = calibrate(references, self._queries())
+                self._kept, self._made_from = calibrate(references, self._queries()), mark
             return self._kept

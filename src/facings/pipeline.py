@@ -167,6 +167,7 @@ class Pipeline:
                 detector=self.finder.detector.name,
                 space_id=queries.space_id,
                 gallery_version=gallery.version,
+                max_false_accept=self.promise.max_false_accept,
             )
         return result
 

@@ -37,9 +37,25 @@ class ReadingStore(Protocol):
 
 
 def record(
-    store: ReadingStore, result: PhotoResult, *, place: str, detector: str, space_id: str, gallery_version: int
+    store: ReadingStore,
+    result: PhotoResult,
+    *,
+    place: str,
+    detector: str,
+    space_id: str,
+    gallery_version: int,
+    max_false_accept: float | None = None,
 ) -> bool:
     """Append what was seen in one photo.
+
+    Args:
+        store: Where readings are kept.
+        result: What was seen.
+        place: Where.
+        detector: Its name.
+        space_id: The space of the embeddings.
+        gallery_version: The gallery they were compared with.
+        max_false_accept: What was promised, in (0, 1]; None where nothing was.
 
     Returns:
         False when this is what the record says last of this photo and place.
@@ -57,6 +73,7 @@ def record(
         recognitions=result.recognitions,
         notes=result.notes,
         quality=result.quality,
+        max_false_accept=max_false_accept,
     )
     return store.append_reading(reading, fingerprint(reading))
 
@@ -64,7 +81,7 @@ def record(
 def fingerprint(reading: Reading) -> str:
     """SHA-256 over what was seen, where, and by which means; not over when it was processed or from which path.
 
-    Nor over the photo's quality: photo and boxes give it.
+    Nor over the photo's quality: photo and boxes give it; nor over the promise: what it changes are the answers.
     """
     seen = [
         reading.photo_id,
@@ -78,6 +95,7 @@ def fingerprint(reading: Reading) -> str:
                 r.decision.verdict,
                 r.decision.sku,
                 [c.sku for c in r.decision.candidates],
+                *([] if r.decision.probability is None else [r.decision.probability]),
             )
             for r in reading.recognitions
         ],

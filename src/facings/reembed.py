@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from facings.embed import Embedder, embed_prepared, prepare
+from facings.embed import Embedder
 from facings.errors import FacingsError, Problem
 from facings.evaluate.gate import Verdict
+from facings.far_view import both_views, embed_views
 from facings.gallery import GalleryStore, Reference, Space, explain_empty, reference_pixels
 from facings.images import MAX_MEGAPIXELS
 from facings.progress import Track, untracked
@@ -34,8 +35,15 @@ class SpaceStore(Protocol):
         """Ids int64 (N,) of those that were not removed, ascending, and their rows, float32 (N, D), of any space."""
         ...
 
-    def add_rows(self, references: Sequence[Reference], rows: FloatArray, space: Space) -> int:
-        """Repeat live references in another space, in one transaction, and say how many; what went meanwhile is not."""
+    def add_rows(self, references: Sequence[Reference], rows: FloatArray, far_rows: FloatArray, space: Space) -> int:
+        """Repeat live references in another space, in one transaction, and say how many; what went meanwhile is not.
+
+        Args:
+            references: N of them.
+            rows: float32 (N, D).
+            far_rows: The same of the references seen from afar.
+            space: The other space.
+        """
         ...
 
     def switch(self, space_id: str, *, instead_of: str) -> bool:
@@ -146,8 +154,8 @@ def _embed_pending(
             problems += [piece for piece in read if isinstance(piece, Problem)]
             good = [(r, piece) for r, piece in zip(batch, read, strict=True) if not isinstance(piece, Problem)]
             if good:
-                rows = embed_prepared([piece for _, piece in good], embedder).rows
-                result.n_embedded += store.spaces.add_rows([r for r, _ in good], rows, space)
+                rows, far_rows = embed_views([piece for _, piece in good], embedder)
+                result.n_embedded += store.spaces.add_rows([r for r, _ in good], rows, far_rows, space)
     result.problems = tuple(problems)
 
 
@@ -155,7 +163,7 @@ def _prepared(
     store: ReembedStore, reference: Reference, embedder: Embedder, max_megapixels: float
 ) -> UInt8Array | Problem:
     try:
-        return prepare(reference_pixels(store, reference, max_megapixels), embedder.card.preparation)
+        return both_views(reference_pixels(store, reference, max_megapixels), embedder.card.preparation)
     except FacingsError as error:
         where = f"reference {reference.reference_id} ({reference.sku}, {reference.source})"
         return Problem(where, error.code, str(error))

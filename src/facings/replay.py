@@ -17,8 +17,9 @@ from typing import Literal
 import numpy as np
 
 from facings.detect import Detector, GivenBoxes
-from facings.embed import Embedder, embed
+from facings.embed import Embedder
 from facings.errors import FacingsError, Problem
+from facings.far_view import both_views, embed_views
 from facings.gallery import GalleryStore, NewReference, reference_pixels
 from facings.pipeline import Pipeline
 from facings.progress import Track, untracked
@@ -92,9 +93,10 @@ def embed_gallery(
             except FacingsError as error:
                 problems.append(Problem(f"reference {reference.reference_id}", error.code, error.message))
         if some:
-            rows = embed(pixels, embedder).rows
+            rows, far_rows = embed_views([both_views(one, embedder.card.preparation) for one in pixels], embedder)
             new = [
-                NewReference(r.sku, r.photo_id, r.box, r.source, r.look, row) for r, row in zip(some, rows, strict=True)
+                NewReference(r.sku, r.photo_id, r.box, r.source, r.look, row, far)
+                for r, row, far in zip(some, rows, far_rows, strict=True)
             ]
             needed = [products[sku] for sku in dict.fromkeys(r.sku for r in some) if sku in products]
             target.add_references(new, embedder=embedder, model=model, products=needed)

@@ -26,7 +26,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _CSV_COLUMNS = (
     "seen_at", "place", "photo", "photo_id", "x1", "y1", "x2", "y2", "confidence", "decision", "sku", "name",
     "similarity", "runner_up", "runner_up_similarity", "reasons", "detector", "space_id", "gallery_version",
-    "recorded_at", "advice",
+    "recorded_at", "advice", "probability", "max_false_accept",
 )  # fmt: skip
 
 
@@ -142,6 +142,7 @@ def to_csv(summary: Report, products: Mapping[str, Product]) -> str:
                 + [round(r.confidence, 4), r.decision.verdict, sku, products[sku].name if sku in products else ""]
                 + [best[0][1], best[1][0], best[1][1], "; ".join(r.decision.reasons)]
                 + [reading.detector, reading.space_id, reading.gallery_version, _iso(reading.recorded_at), advice]
+                + [r.decision.probability, reading.max_false_accept]
             )
             writer.writerow([inert(field) for field in fields])
     return out.getvalue()
@@ -226,6 +227,7 @@ def _reading_json(reading: Reading) -> dict[str, Any]:
         "detector": reading.detector,
         "space_id": reading.space_id,
         "gallery_version": reading.gallery_version,
+        "max_false_accept": reading.max_false_accept,
     }
     return {
         "photo": reading.photo,

@@ -16,8 +16,8 @@ from functools import cached_property
 
 import numpy as np
 
-from facings.apps.planogram_rows import find_rows
 from facings.catalog import Product
+from facings.shelf_rows import find_rows
 from facings.types import Recognition
 
 _N_NEAREST = 8  # of one row

@@ -327,6 +327,7 @@ class Reading:
         recognitions: One observation a box.
         notes: What decoding and detection want the reader to know.
         quality: What the photo coach says; None in records of versions that had none.
+        max_false_accept: The share of false accepts that was promised, in (0, 1]; None where it was not kept.
         reading_id: Its number in the record; None before it is written.
         recorded_at: When it was written, aware UTC; None before it is.
     """
@@ -343,6 +344,7 @@ class Reading:
     recognitions: tuple[Recognition, ...]
     notes: tuple[str, ...] = ()
     quality: PhotoQuality | None = None
+    max_false_accept: float | None = None
     reading_id: int | None = None
     recorded_at: datetime | None = None
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from command_line import Done, Run
 from conftest import save_photo
-from facings import cli
+from facings import cli, networks
 
 SKUS = ("apple", "bread", "cocoa")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded_once() -> Iterator[None]:
+    """Bundled networks are loaded once for all tests, which takes longer than what most commands do with them."""
+
+    def remember(load: Any) -> Any:
+        kept = functools.cache(load)
+        bundled = (networks.BUNDLED_MODEL, networks.BUNDLED_DETECTOR, networks.STARTER_MODEL)
+        return lambda name, **limits: (kept if name in bundled else load)(name, **limits)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("load_model", "load_cells", "load_detector"):
+            patch.setattr(networks, name, remember(getattr(networks, name)))
+        yield
 
 
 @pytest.fixture
@@ -53,9 +72,19 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The store of the first test that asked for a shop, before it did anything with it."""
+    return []
+
+
 @pytest.fixture
-def shop(run: Run, photos: Path) -> Run:
-    """A store with these products enrolled."""
+def shop(run: Run, photos: Path, built: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A store with these products enrolled: made as a user makes it, once, and copied for each test that follows."""
+    if built:
+        shutil.copytree(built[0], "facings-store")
+        return run
     assert run("init").code == 0
     assert run("gallery", "build", photos).code == 0
+    built.append(Path(shutil.copytree("facings-store", tmp_path_factory.mktemp("built") / "store")))
     return run

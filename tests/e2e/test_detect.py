@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 
 from command_line import Run
 from conftest import save_photo
-from facings import compose
+from facings import networks
 from facings.annotations import Format, read_annotations
 from facings.detect import Detector
 from facings.images import decode
@@ -52,12 +52,12 @@ def detector(drawn: tuple[Path, FloatArray], monkeypatch: pytest.MonkeyPatch) ->
     """The detector of every command that names none of its own."""
     path, boxes = drawn
     seeing = Seeing({decode(path.read_bytes(), source="").photo_id: boxes})
-    load = compose.load_detector
+    load = networks.load_detector
 
     def choose(name: str, **limits: Any) -> Detector:
         return seeing if name == "product-detector" else load(name, **limits)
 
-    monkeypatch.setattr(compose, "load_detector", choose)
+    monkeypatch.setattr(networks, "load_detector", choose)
     return seeing
 
 

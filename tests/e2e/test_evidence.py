@@ -50,6 +50,20 @@ def test_a_barcode_is_read_told_and_kept(numbered: Run, tmp_path: Path) -> None:
     assert facts["readings"][0]["recognitions"] == [found]
 
 
+@pytest.mark.parametrize("command", ["recognize", "scan"])
+def test_a_barcode_that_the_picture_does_not_bear_out_waits_in_the_inbox(
+    numbered: Run, tmp_path: Path, command: str
+) -> None:
+    pytest.importorskip("rapidocr", reason="'always' reads text too")
+    photo = photo_with(tmp_path / "new", UNLISTED)
+    assert numbered(command, photo, "--place", "store-1/bay-2", "--evidence", "always").code == 0
+    waiting = json.loads(numbered("inbox", "list", "--json").out)["proposals"]
+    assert [(one["sku"], one["is_in_catalog"], len(one["crops"])) for one in waiting] == [(UNLISTED, False, 1)]
+    assert f"barcode {UNLISTED}" in waiting[0]["crops"][0]["evidence"]
+    assert numbered("inbox", "confirm", UNLISTED, "--name", "Lemonade", "--author", "ann").code == 0
+    assert "Lemonade" in numbered("catalog", "export").out
+
+
 def test_never_reads_nothing(numbered: Run, tmp_path: Path) -> None:
     done = numbered("recognize", photo_with(tmp_path / "new", GTINS["bread"]), "--json", "--evidence", "never")
     assert [r["evidence"] for r in done.lines[0]["recognitions"]] == [[]]

@@ -42,7 +42,8 @@ def test_photos_of_a_store_are_recognized_and_recorded(data_dir: Path, tmp_path:
     measured = evaluate_recognition(gallery, queries, embedder=shop.embedder, n_threads=2, with_floor=True)
     figures, floor = measured.metrics.figures, measured.floor
     assert floor is not None
-    assert figures.recall_at_1.value == share  # the pipeline and the evaluation agree photo by photo
+    # The evaluation ranks by the closest photo, the pipeline by likeness to the product.
+    assert share == pytest.approx(figures.recall_at_1.value, abs=0.03)
     assert figures.recall_at_1.value > 0.3  # guessing gives 0.012; measured 0.46 when this was written
     assert figures.recall_at_1.value > 2 * floor.recall_at_1.value
     assert measured.leaks == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,22 +23,14 @@ from facings.errors import BadInput, FacingsError, GalleryInvalid, ModelMismatch
 from facings.gallery import Box, NewReference
 from facings.inbox.crops import CropRow, Event, KeptCrop, Standing, UnknownBox
 from facings.types import Candidate, Decision, Reading, Recognition
-from ports.test_store import SPACE, Place, as_written, make_row, place
+from ports.test_store import SPACE, Place, as_written, make_row, place, store
 
-__all__ = ["place"]  # a fixture
+__all__ = ["place", "store"]  # fixtures
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 A, B = "a" * 64, "b" * 64
 BOX: Box = (0.1, 2.0, 30.25, 40.5)
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[SqlStore]:
-    """A fresh store."""
-    fresh = place.init()
-    yield fresh
-    fresh.close()
 
 
 @pytest.fixture
@@ -305,8 +297,8 @@ def test_two_people_name_the_same_crops_at_once(place: Place) -> None:
     assert {(r.sku, r.box) for r in stores[0].references()} == {(f"product-{winner}", crop.box) for crop in crops}
     assert len(stores[0].references()) == len(crops)
     assert list(stores[1].products()) == [f"product-{winner}"]
-    for store in stores:
-        store.close()
+    for one in stores:
+        one.close()
 
 
 # Migration

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import create_engine, inspect, text
@@ -23,20 +22,13 @@ from facings.apps.ledger import Event, Kind, correct, make_key, undo, undoing
 from facings.apps.places import Site
 from facings.catalog import Product
 from facings.errors import BadInput, StoreFailed
-from ports.test_store import Place, place
+from ports.steps import steps
+from ports.test_store import Place, place, store
 
-__all__ = ["place"]  # a fixture
+__all__ = ["place", "store"]  # fixtures
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[SqlStore]:
-    """A fresh store."""
-    fresh = place.init()
-    yield fresh
-    fresh.close()
 
 
 @pytest.fixture
@@ -259,8 +251,8 @@ def test_two_writers_lose_nothing(place: Place) -> None:
     for writer in writers:
         writer.join(120)
     assert on_hand(stores[0].ledger) == {("s", "milk"): -60}
-    for store in stores:
-        store.close()
+    for one in stores:
+        one.close()
 
 
 # What inventory asks
@@ -405,7 +397,4 @@ def test_any_history_agrees_with_a_plain_model(ledger: SqlLedger) -> None:
                 for sku in ("milk", "tea"):
                     assert kept.get((self.real(where), sku)) == self.model(self.real(where), sku)
 
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(max_examples=12, stateful_step_count=8, deadline=None, derandomize=True, database=None),
-    )
+    run_state_machine_as_test(Machine, settings=steps(8, 8))

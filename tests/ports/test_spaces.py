@@ -35,7 +35,7 @@ def fill(store: SqlStore, space_id: str, n: int | None = None) -> int:
     """Give so many pending references a row in a space: the row of their photo, as if turned around."""
     pending = store.spaces.pending(space_id)[:n]
     rows = np.array([-make_row(int(r.photo_id, 16)) for r in pending], np.float32).reshape(-1, DIM)
-    return store.spaces.add_rows(pending, rows, space(space_id))
+    return store.spaces.add_rows(pending, rows, rows[::-1], space(space_id))
 
 
 def switch(store: SqlStore, space_id: str) -> bool:
@@ -77,7 +77,7 @@ def test_a_batch_added_twice_counts_once(store: SqlStore) -> None:
     add(store, make_new(1), make_new(2), space="space-one")
     pending = store.spaces.pending("space-two")
     rows = np.array([make_row(7), make_row(8)], np.float32)
-    assert [store.spaces.add_rows(pending, rows, space("space-two")) for _ in range(2)] == [2, 0]
+    assert [store.spaces.add_rows(pending, rows, rows[::-1], space("space-two")) for _ in range(2)] == [2, 0]
     assert store.gallery_version() == 2
 
 
@@ -86,7 +86,7 @@ def test_what_was_removed_meanwhile_gets_no_row(store: SqlStore, place: Place) -
     pending = store.spaces.pending("space-two")
     store.remove_references([pending[0].reference_id])
     rows = np.array([make_row(7), make_row(8)], np.float32)
-    assert store.spaces.add_rows(pending, rows, space("space-two")) == 1
+    assert store.spaces.add_rows(pending, rows, rows[::-1], space("space-two")) == 1
     store.remove_references([pending[1].reference_id])
     with place.raw() as connection:  # its vector is gone from the second space too
         assert connection.execute(text("SELECT COUNT(*) FROM reference WHERE vector IS NOT NULL")).scalar() == 0
@@ -267,7 +267,7 @@ def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
 
 
 def test_any_course_of_spaces_agrees_with_a_dictionary(store: SqlStore) -> None:
-    few = steps(6, 30)
+    few = steps(4, 25)
     run_state_machine_as_test(
         machine(store), settings=settings(few, suppress_health_check=[HealthCheck.function_scoped_fixture])
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -76,19 +77,22 @@ class Place:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """An empty place for a store."""
+def place(request: pytest.FixtureRequest, tmp_path: Path, empty_store: Path) -> Place:
+    """A place for a store: an empty one, or where the test asks for a store too, one with its tables."""
+    is_store = "store" in request.fixturenames
     if request.param == "sqlite":
         folder = tmp_path / "store"
+        if is_store:
+            shutil.copytree(empty_store, folder)
         return Place(str(folder), f"sqlite:///{folder / 'facings.db'}", folder / "photos")
-    url = request.getfixturevalue("postgresql")()
+    url = request.getfixturevalue("postgresql")(is_store=is_store)
     return Place(url, url, tmp_path / "photos")
 
 
 @pytest.fixture
 def store(place: Place) -> Iterator[SqlStore]:
     """A fresh store."""
-    fresh = place.init()
+    fresh = place.open()
     yield fresh
     fresh.close()
 
@@ -291,6 +295,26 @@ def test_a_record_of_the_first_version_is_kept_and_goes_on(place: Place) -> None
     engine.dispose()
 
 
+def test_a_record_from_before_promises_were_kept_is_read_and_goes_on(place: Place) -> None:
+    ambiguous = Decision("ambiguous", None, (Candidate("a", 0.9, 1),), (), 0.9)
+    promised = make_reading(recognitions=(Recognition((1.0, 2.0, 3.0, 4.0), 0.5, ambiguous),), max_false_accept=0.01)
+    store = place.init()
+    store.append_reading(promised, "1")
+    store.close()
+    engine = create_engine(place.url)
+    with engine.begin() as connection:
+        migrate(connection, "0007")
+    engine.dispose()
+
+    again = place.init()
+
+    (kept,) = again.readings()
+    assert (kept.max_false_accept, kept.recognitions[0].decision) == (None, replace(ambiguous, probability=None))
+    assert again.append_reading(replace(promised, place="bay-2"), "2")
+    assert as_written(again.readings()[1]) == replace(promised, place="bay-2")
+    again.close()
+
+
 def test_flagged_photos_can_be_asked_for(store: SqlStore, place: Place) -> None:
     good = replace(QUALITY, advice=())
     for number, quality in enumerate((QUALITY, good, None)):
@@ -349,6 +373,30 @@ def test_references_come_back_as_they_went_in(store: SqlStore) -> None:
     assert everything(store)[second.reference_id] == ("b", make_row(2**64 - 1).tobytes())
     assert store.live_space() == Space(SPACE, "fake", FakeEmbedder().card.to_json())
     assert list(store.products()) == ["a", "b"]
+
+
+def test_views_from_afar_come_back_of_those_that_have_one(store: SqlStore) -> None:
+    add(store, replace(make_new(1), far_row=make_row(11)), make_new(2), replace(make_new(3), far_row=make_row(13)))
+    ids, rows = store.far_rows(SPACE, DIM)
+    assert ids.tolist() == [r.reference_id for r in store.references() if r.look in {1, 3}]
+    np.testing.assert_array_equal(rows, np.stack([make_row(11), make_row(13)]))
+    assert store.far_rows("another-space", DIM)[1].shape == (0, DIM)
+    store.remove_references(ids[:1].tolist())
+    assert store.far_rows(SPACE, DIM)[0].tolist() == ids[1:].tolist()
+    with pytest.raises(StoreFailed, match="wanted 5"):
+        store.far_rows(SPACE, 5)
+
+
+def test_hashes_come_back_whole_by_id_of_what_is_left(store: SqlStore) -> None:
+    add(store, make_new(2**64 - 1), make_new(0), make_new(7))
+    first, *rest = store.references()
+    ids, looks = store.looks(SPACE)
+    assert (ids.tolist(), looks.tolist(), str(looks.dtype)) == (
+        [first.reference_id, *(r.reference_id for r in rest)], [2**64 - 1, 0, 7], "uint64",
+    )  # fmt: skip
+    store.remove_references([first.reference_id])
+    assert store.looks(SPACE)[1].tolist() == [0, 7]
+    assert store.looks("another-space")[0].tolist() == []
 
 
 def test_a_file_name_that_is_no_unicode_is_kept_readably(store: SqlStore) -> None:
@@ -478,7 +526,7 @@ def test_a_second_model_is_refused_until_the_first_has_nothing_left(store: SqlSt
 _numbers = itertools.count(1)
 
 
-@examples
+@settings(examples, max_examples=12)
 @given(st.lists(st.tuples(st.integers(1, 3), st.lists(st.integers(0, 9), max_size=3)), min_size=1, max_size=6))
 def test_changes_from_any_version_lead_to_the_same_gallery(store: SqlStore, steps: list[tuple[int, list[int]]]) -> None:
     space = f"space-{next(_numbers)}"
@@ -670,7 +718,7 @@ similarities = st.floats(-1, 1)
 candidates = st.lists(st.builds(Candidate, words, similarities, st.integers(1, 2**53)), max_size=3).map(tuple)
 reasons = st.lists(words, max_size=2).map(tuple)
 decisions = st.builds(Decision, st.just("accepted"), words, candidates, reasons) | st.builds(
-    Decision, st.sampled_from(["unknown", "ambiguous"]), st.none(), candidates, reasons
+    Decision, st.sampled_from(["unknown", "ambiguous"]), st.none(), candidates, reasons, st.none() | st.floats(0, 1)
 )
 boxes = st.tuples(numbers, numbers, numbers, numbers)
 recognition_lists = st.lists(st.builds(Recognition, boxes, st.floats(0, 1), decisions), max_size=3).map(tuple)
@@ -691,7 +739,7 @@ qualities = st.none() | st.builds(
 
 
 @examples
-@given(words, words, words, moments, recognition_lists, reasons, qualities)
+@given(words, words, words, moments, recognition_lists, reasons, qualities, st.none() | shares)
 def test_any_reading_comes_back_equal(
     store: SqlStore,
     photo: str,
@@ -701,6 +749,7 @@ def test_any_reading_comes_back_equal(
     recognitions: tuple[Recognition, ...],
     notes: tuple[str, ...],
     quality: PhotoQuality | None,
+    max_false_accept: float | None,
 ) -> None:
     reading = make_reading(
         photo=photo,
@@ -710,6 +759,7 @@ def test_any_reading_comes_back_equal(
         recognitions=recognitions,
         notes=notes,
         quality=quality,
+        max_false_accept=max_false_accept,
     )
 
     assert store.append_reading(reading, str(next(_numbers)))

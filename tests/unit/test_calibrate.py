@@ -74,6 +74,45 @@ def test_products_in_question_hold_the_right_one_as_often_as_stated() -> None:
     assert float(np.mean(covered)) > COVERAGE - 0.02
 
 
+def seen_from_afar(rows: np.ndarray[Any, Any], far: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """All photos moved the same way, as smallness moves embeddings."""
+    moved = rows + far
+    unit: np.ndarray[Any, Any] = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def test_views_from_afar_let_small_facings_be_themselves() -> None:
+    covered: dict[bool, list[float]] = {False: [], True: []}
+    right: dict[bool, list[float]] = {False: [], True: []}
+    for seed in range(6):
+        every, far = drawn(30, 10, seed), np.random.default_rng(100 + seed).normal(size=DIM) * 0.6
+        is_query = np.arange(len(every.products)) % 10 >= 6
+        near = replace(
+            every, rows=every.rows[~is_query], products=every.products[~is_query], looks=every.looks[~is_query]
+        )
+        both = near.with_far(seen_from_afar(near.rows, far), np.arange(len(near.rows)))
+        asked, truth = seen_from_afar(every.rows[is_query], far), every.products[is_query]
+        for gallery in (near, both):
+            calibration = calibrate(gallery)
+            similarities = calibration.space(asked) @ calibration.means.T
+            own = similarities[np.arange(len(truth)), truth]
+            is_right = similarities.argmax(1) == truth
+            figure = likeness(own.astype(np.float64), np.where(is_right, *reversed(best_two(similarities))))
+            covered[gallery is both].append((figure >= calibration.floors[truth]).mean())
+            right[gallery is both].append(is_right.mean())
+    assert float(np.mean(covered[True])) > COVERAGE - 0.04
+    assert float(np.mean(covered[False])) < COVERAGE - 0.25
+    assert float(np.mean(right[True])) > float(np.mean(right[False])) + 0.05
+
+
+def test_a_product_of_one_photo_has_not_two_for_being_seen_from_afar() -> None:
+    every = drawn(30, 6)
+    kept = (every.products > 0) | (np.arange(len(every.products)) == 0)
+    gallery = replace(every, rows=every.rows[kept], products=every.products[kept], looks=every.looks[kept])
+    floors = calibrate(gallery.with_far(gallery.rows, np.arange(len(gallery.rows)))).floors
+    assert floors[0] == floors.min() < np.median(floors)
+
+
 def test_a_product_that_is_enrolled_twice_under_two_names_raises_the_limit() -> None:
     gallery = drawn(30, 6)
     twins = replace(gallery, rows=gallery.rows.copy())

@@ -8,16 +8,17 @@ from typing import ClassVar
 import pytest
 
 from conftest import FakeEmbedder, save_photo
-from facings import compose
+from facings import networks
 from facings.annotations import BoxFile
-from facings.compose import BUNDLED_DETECTOR, BUNDLED_MODEL, Workspace, init_workspace, load_detector, open_workspace
+from facings.compose import Workspace, init_workspace, open_workspace
 from facings.detect import GivenBoxes, WholePhoto
 from facings.enroll import enroll
 from facings.errors import BadInput, ConfigInvalid, FacingsError, ModelNotFound
 from facings.manifest import LabelledPhoto
 from facings.model_card import DetectorCard
+from facings.networks import BUNDLED_DETECTOR, BUNDLED_MODEL, load_detector
 
-HERE = Path(compose.__file__).parent / "weights"
+HERE = Path(networks.__file__).parent / "weights"
 
 
 @pytest.fixture(autouse=True)
@@ -70,8 +71,8 @@ class Network:
 
 
 def test_a_directory_and_the_bundled_names_give_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compose, "OnnxBoxNetwork", Network)
-    monkeypatch.setattr(compose, "_WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(networks, "OnnxBoxNetwork", Network)
+    monkeypatch.setattr(networks, "_WEIGHTS", tmp_path / "weights")
     bundled, own = tmp_path / "weights" / BUNDLED_DETECTOR, tmp_path / "own"
     for directory in (bundled, own):
         directory.mkdir(parents=True)
@@ -89,7 +90,7 @@ def test_settings_and_flags_choose_the_detector(tmp_path: Path, monkeypatch: pyt
         asked.append((name, n_threads, min_confidence))
         return WholePhoto()
 
-    monkeypatch.setattr(compose, "load_detector", note)
+    monkeypatch.setattr(networks, "load_detector", note)
     workspace = nowhere(tmp_path, detector="mine", min_confidence=0.25)
     assert workspace.detector is workspace.detector
     assert nowhere(tmp_path).detector

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from conftest import save_photo
-from facings import compose, doctor
-from facings.compose import BUNDLED_MODEL, Workspace, init_workspace, open_workspace
+from facings import doctor, networks, parts
+from facings.compose import Workspace, init_workspace, open_workspace
 from facings.doctor import Check
 from facings.errors import ModelMismatch
 from facings.manifest import LabelledPhoto
+from facings.networks import BUNDLED_MODEL
 from facings.types import Detections, Image
 
-WEIGHTS = Path(compose.__file__).parent / "weights" / BUNDLED_MODEL
+WEIGHTS = Path(networks.__file__).parent / "weights" / BUNDLED_MODEL
 Open = Callable[..., Workspace]
 
 
@@ -126,7 +127,7 @@ def test_a_detector_that_cannot_look_is_found(shop: Workspace, monkeypatch: pyte
         def detect(self, image: Image) -> Detections:  # noqa: ARG002
             raise ModelMismatch("The network fails.", "Export it again.")
 
-    monkeypatch.setattr(compose, "load_detector", lambda *_, **__: Blind())
+    monkeypatch.setattr(networks, "load_detector", lambda *_, **__: Blind())
     checks = examine(shop)
     assert wrong(checks) == ["detector"]
     assert (checks["detector"].found, checks["detector"].remedy) == ("The network fails.", "Export it again.")
@@ -189,7 +190,7 @@ def test_a_library_without_a_version(shop: Workspace, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("has_photos", [True, False])
 def test_no_password_is_shown(url: str, has_photos: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither in the line of the store nor in an error that repeats the URL."""
-    monkeypatch.setattr(compose, "open_store", lambda location, _photos: _fail(f"Cannot parse {location!r}."))
+    monkeypatch.setattr(parts, "open_store", lambda location, _photos: _fail(f"Cannot parse {location!r}."))
     told = examine(open_workspace(url, photos=tmp_path if has_photos else None))
     monkeypatch.undo()
     assert wrong(told) == ["store"]

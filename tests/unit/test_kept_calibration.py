@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from conftest import FakeEmbedder, save_photo
+from facings.adapters.calibration_file import load_queries, queries_mark, save_queries
 from facings.adapters.sql_store import SqlStore
 from facings.calibrate import Queries
 from facings.catalog import Product
 from facings.enroll import enroll
 from facings.errors import GalleryInvalid, ModelMismatch
-from facings.gallery import remove
+from facings.gallery import NewReference, remove
 from facings.kept_calibration import KeptCalibration, gallery_references
 from facings.manifest import LabelledPhoto
 
@@ -37,10 +39,23 @@ def test_references_are_what_the_gallery_holds(stocked: SqlStore, embedder: Fake
     assert version == stocked.gallery_version()
     assert references.skus == ("milk", "rice", "soap", "tea")
     assert references.categories == ("Dairy", "", "", "")
-    assert np.bincount(references.products).tolist() == [1, 1, 2, 1]
-    look_of = {r.look for r in stocked.references()}
-    assert set(references.looks.tolist()) == look_of
-    assert references.rows.shape == (5, 12)
+    near, far = slice(None, 5), slice(5, None)
+    assert (references.n_near, references.n_far, references.rows.shape) == (5, 5, (10, 12))
+    assert np.bincount(references.products[near]).tolist() == [1, 1, 2, 1]
+    assert references.looks[near].tolist() == [r.look for r in stocked.references()]
+    assert references.products[far].tolist() == references.products[near].tolist()
+    assert references.looks[far].tolist() == references.looks[near].tolist()
+    np.testing.assert_array_equal(references.rows[far], stocked.far_rows(embedder.space_id, 12)[1])
+
+
+def test_crops_of_shelf_photos_have_no_view_from_afar(stocked: SqlStore, embedder: FakeEmbedder) -> None:
+    row = np.eye(12, dtype=np.float32)[0]
+    crop = NewReference("crisps", "c" * 64, None, "shelf.jpg", 77, row)
+    stocked.add_references([crop], embedder=embedder, model="fake", products=[Product("crisps")])
+    _, references = gallery_references(stocked, embedder)
+    assert (references.n_near, references.n_far) == (6, 5)
+    crisps = references.skus.index("crisps")
+    assert np.flatnonzero(references.products == crisps).tolist() == [5]  # the last of the near ones
 
 
 def test_it_is_made_once_a_version(stocked: SqlStore, embedder: FakeEmbedder) -> None:
@@ -67,6 +82,28 @@ def test_queries_that_were_saved_calibrate_it(stocked: SqlStore, embedder: FakeE
     queries = Queries(references.rows, tuple(references.skus[code] for code in references.products))
     assert KeptCalibration(stocked, embedder, lambda: queries).at(1).is_from_queries
     assert not KeptCalibration(stocked, embedder).at(1).is_from_queries
+
+
+def test_queries_that_another_process_saves_count_at_once(
+    stocked: SqlStore, embedder: FakeEmbedder, tmp_path: Path
+) -> None:
+    version, references = gallery_references(stocked, embedder)
+    skus = tuple(references.skus[code] for code in references.products)
+    load, mark = partial(load_queries, tmp_path, "space", 12), partial(queries_mark, tmp_path, "space")
+    kept = KeptCalibration(stocked, embedder, load, mark)
+    first = kept.at(version)
+    assert not first.is_from_queries
+
+    save_queries(tmp_path, "space", Queries(references.rows[:3], skus[:3]))
+    second = kept.at(version)
+    assert second.is_from_queries
+    assert kept.at(version) is second
+
+    save_queries(tmp_path, "space", Queries(references.rows[1:4], skus[1:4]))  # a file of the same size
+    third = kept.at(version)
+    assert third is not second
+    (tmp_path / "calibration-space.npz").unlink()
+    assert not kept.at(version).is_from_queries
 
 
 def test_an_empty_gallery_and_one_of_another_model_are_said(

@@ -256,6 +256,7 @@ def test_reading_leads_back_to_all_that_made_it(stocked: SqlStore, embedder: Fak
     assert (reading.photo, reading.place, reading.detector) == (str(path), "store-12/aisle-3", "given-boxes")
     assert (reading.space_id, reading.gallery_version) == (embedder.space_id, stocked.gallery_version())
     assert (reading.width, reading.height, reading.notes) == (192, 48, result.notes)
+    assert reading.max_false_accept == 0.4
     assert reading.recognitions == result.recognitions
     assert before <= reading.seen_at <= datetime.now(UTC)
     assert stocked.get_photo(reading.photo_id) == path.read_bytes()

@@ -66,6 +66,7 @@ def test_another_gallery_gives_another_reading_and_the_first_stays(store: SqlSto
 
 
 OTHER_DECISION = replace(BOX, decision=Decision("unknown", None, ACCEPTED.candidates))
+IN_QUESTION = replace(BOX, decision=Decision("ambiguous", None, ACCEPTED.candidates))
 OTHER_ORDER = replace(BOX, decision=replace(ACCEPTED, candidates=ACCEPTED.candidates[::-1]))
 
 
@@ -88,12 +89,28 @@ def test_what_makes_another_reading(change: dict[str, Any]) -> None:
     assert fingerprint(replace(READING, **change)) != fingerprint(READING)
 
 
+def test_a_stated_probability_makes_another_reading(store: SqlStore) -> None:
+    stated = replace(IN_QUESTION, decision=replace(IN_QUESTION.decision, probability=0.9))
+    assert keep(store, replace(RESULT, recognitions=(IN_QUESTION,)))
+    assert keep(store, replace(RESULT, recognitions=(stated,)))
+    assert not keep(store, replace(RESULT, recognitions=(stated,)))
+    (last,) = store.readings()
+    assert last.recognitions == (stated,)
+
+
+def test_a_reading_keeps_what_was_promised(store: SqlStore) -> None:
+    keep(store, RESULT, max_false_accept=0.01)
+    assert not keep(store, RESULT, max_false_accept=0.05)  # the answers are the same
+    assert [r.max_false_accept for r in store.readings()] == [0.01]
+
+
 @pytest.mark.parametrize(
     "change",
     [
         pytest.param({"photo": "copy.jpg"}, id="path"),
         pytest.param({"seen_at": datetime(2020, 1, 1, tzinfo=UTC)}, id="time"),
         pytest.param({"notes": ("a note",)}, id="notes"),
+        pytest.param({"max_false_accept": 0.01}, id="promise"),
         pytest.param({"quality": PhotoQuality(0.1, 0.6, 0.0, None, ())}, id="quality"),
         pytest.param({"recognitions": (replace(BOX, box=(1.0, 2.0, 3.0, 4.000001)),)}, id="a corner's last digits"),
     ],

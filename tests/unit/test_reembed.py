@@ -212,7 +212,7 @@ def test_a_model_that_fails_in_the_middle_loses_only_its_batch(store: SqlStore, 
     add(store, tmp_path, *[f"p{n}" for n in range(BATCH_SIZE + 9)])
 
     class Tired(Turned):
-        n_left = BATCH_SIZE // 8
+        n_left = BATCH_SIZE // 8 * 2  # each photo also from afar
 
         def run(self, batch: UInt8Array) -> FloatArray:
             self.n_left -= 1

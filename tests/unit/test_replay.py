@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import FakeEmbedder, save_photo
-from facings import compose
+from facings import networks
 from facings.adapters.sql_store import SqlStore
 from facings.compose import Workspace, init_workspace
 from facings.detect import WholePhoto
@@ -60,7 +60,7 @@ def state(store: SqlStore) -> tuple[object, ...]:
 
 
 def test_the_same_model_changes_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compose, "load_model", lambda *_, **__: FakeEmbedder("same-weights-0001"))
+    monkeypatch.setattr(networks, "load_model", lambda *_, **__: FakeEmbedder("same-weights-0001"))
     before = state(workspace.store)
     done = workspace.replay("again")
     assert (done.n_photos, done.n_boxes, done.changes, done.problems) == (2, 2, [], [])
@@ -70,7 +70,7 @@ def test_the_same_model_changes_nothing(workspace: Workspace, monkeypatch: pytes
 def test_another_model_changes_decisions_and_writes_nothing(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compose, "load_model", lambda *_, **__: Blind())
+    monkeypatch.setattr(networks, "load_model", lambda *_, **__: Blind())
     before = state(workspace.store)
     done = workspace.replay("blind", place="s")
     verdicts = {reading.photo_id: reading.recognitions[0].decision for reading in workspace.store.readings()}
@@ -86,7 +86,7 @@ def test_another_model_changes_decisions_and_writes_nothing(
 def test_a_photo_that_is_gone_is_told_and_the_rest_goes_on(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(compose, "load_model", lambda *_, **__: FakeEmbedder("same-weights-0001"))
+    monkeypatch.setattr(networks, "load_model", lambda *_, **__: FakeEmbedder("same-weights-0001"))
     lost = workspace.store.readings()[0]
     (found,) = [path for path in (tmp_path / "store" / "photos").rglob("*") if lost.photo_id in path.name]
     found.unlink()
@@ -97,7 +97,7 @@ def test_a_photo_that_is_gone_is_told_and_the_rest_goes_on(
 
 def test_an_empty_gallery_and_a_bad_place_are_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(compose, "load_model", lambda *_, **__: FakeEmbedder())
+    monkeypatch.setattr(networks, "load_model", lambda *_, **__: FakeEmbedder())
     empty = init_workspace(str(tmp_path / "store"), evidence="never")
     with pytest.raises(GalleryInvalid):
         empty.replay("any")
@@ -107,8 +107,8 @@ def test_an_empty_gallery_and_a_bad_place_are_said_once(tmp_path: Path, monkeypa
 
 
 def test_with_another_detector_boxes_are_found_anew(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compose, "load_model", lambda *_, **__: FakeEmbedder("same-weights-0001"))
-    monkeypatch.setattr(compose, "load_detector", lambda *_, **__: WholePhoto())
+    monkeypatch.setattr(networks, "load_model", lambda *_, **__: FakeEmbedder("same-weights-0001"))
+    monkeypatch.setattr(networks, "load_detector", lambda *_, **__: WholePhoto())
     assert workspace.replay("again", detector="whole-photo").changes == []
 
 

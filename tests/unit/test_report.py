@@ -86,6 +86,18 @@ def test_csv_has_one_line_a_box(summary: Report) -> None:
     assert rows[2]["sku"] == ""
 
 
+def test_promise_and_probability_are_in_every_form(summary: Report) -> None:
+    unsure = Decision("ambiguous", None, (Candidate("tea", 0.4, 2),), (), 0.9)
+    boxes = (replace(summary.readings[0].recognitions[0], decision=unsure),)
+    stated = replace(summary.readings[0], recognitions=boxes, max_false_accept=0.01)
+    told = report([stated, summary.readings[1]], PRODUCTS)
+    facts = to_json(told)
+    assert [line["max_false_accept"] for line in facts["readings"]] == [0.01, None]
+    assert facts["readings"][0]["recognitions"][0]["probability"] == 0.9
+    rows = csv.DictReader(io.StringIO(to_csv(told, PRODUCTS)))
+    assert [(row["probability"], row["max_false_accept"]) for row in rows][:2] == [("0.9", "0.01"), ("", "")]
+
+
 def test_html_escapes_shows_every_picture_and_asks_nothing_of_the_network(summary: Report) -> None:
     opened: list[str] = []
 

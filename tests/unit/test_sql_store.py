@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import DIM, FakeEmbedder
+from conftest import DIM, FakeEmbedder, PrepareSqlite
 from facings.adapters import sql_store
 from facings.adapters.sql_migrate import migrate
 from facings.adapters.sql_store import SqlStore, init_store, open_store
@@ -112,12 +112,17 @@ def test_a_sqlite_url_is_a_store_too(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_store_has_the_settings_that_keep_it_safe(store: SqlStore) -> None:
+def test_a_store_has_the_settings_that_keep_it_safe(
+    tmp_path: Path, no_power_cut: PrepareSqlite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_store, "_prepare_sqlite", no_power_cut)  # as it is outside of tests
+    store = init_store(str(tmp_path))
     with store._engine.connect() as connection:
         found = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
+    store.close()
 
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from facings.adapters.array_file import save_arrays
+from facings.adapters.array_file import load_arrays, mark_of, save_arrays
 from facings.calibrate import Queries
-from facings.errors import StoreFailed
 
 
 def save_queries(folder: Path, space_id: str, queries: Queries) -> Path:
@@ -42,19 +43,19 @@ def load_queries(folder: Path, space_id: str, dim: int) -> Queries | None:
     Raises:
         StoreFailed: The file is damaged.
     """
-    path = _path(folder, space_id)
-    if not path.is_file():
-        return None
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            rows, skus = kept["rows"], tuple(kept["skus"].tolist())
+
+    def read(kept: Mapping[str, NDArray[Any]]) -> Queries:
+        rows, skus = kept["rows"], tuple(kept["skus"].tolist())
         if rows.dtype != np.float32 or rows.shape != (len(skus), dim) or not np.isfinite(rows).all():
             raise ValueError(f"rows {rows.dtype} {rows.shape} for {len(skus)} products, wanted (N, {dim})")
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise StoreFailed(
-            f"{path}: the calibration is damaged ({error}).", "Delete it, or make it again: facings calibrate --save."
-        ) from error
-    return Queries(rows, skus)
+        return Queries(rows, skus)
+
+    return load_arrays(_path(folder, space_id), read, what="the calibration", again="facings calibrate --save")
+
+
+def queries_mark(folder: Path, space_id: str) -> object:
+    """Something that is another one when other queries are saved for a space; None where there are none."""
+    return mark_of(_path(folder, space_id))
 
 
 def _path(folder: Path, space_id: str) -> Path:

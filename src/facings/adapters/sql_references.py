@@ -12,14 +12,16 @@ from sqlalchemy import Connection, RowMapping, ScalarSelect, exists, select
 from facings.adapters import sql_schema as t
 from facings.errors import StoreFailed
 from facings.gallery import Box, NewReference, Reference, Space
-from facings.types import FloatArray, IntArray, stack_rows
+from facings.types import FloatArray, IntArray
 
-COLUMNS = [c for c in t.reference.c if c.name not in {"vector", "added_version", "removed_version"}]
+COLUMNS = [c for c in t.reference.c if c.name not in {"vector", "far_vector", "added_version", "removed_version"}]
 CHUNK_SIZE = 1000  # ids in one question
 
 
-def reference_line(r: NewReference | Reference, row: FloatArray, space_id: str, version: int) -> dict[str, Any]:
-    """A reference with its row as the table has it."""
+def reference_line(
+    r: NewReference | Reference, row: FloatArray, far_row: FloatArray | None, space_id: str, version: int
+) -> dict[str, Any]:
+    """A reference with its rows as the table has it."""
     return {
         "sku": r.sku,
         "photo_id": r.photo_id,
@@ -28,8 +30,14 @@ def reference_line(r: NewReference | Reference, row: FloatArray, space_id: str, 
         "look": f"{r.look:016x}",
         "space_id": space_id,
         "vector": row.astype("<f4").tobytes(),
+        "far_vector": None if far_row is None else far_row.astype("<f4").tobytes(),
         "added_version": version,
     }
+
+
+def gone(version: int) -> dict[str, Any]:
+    """What a removal changes in a line: no vector of it is kept."""
+    return {"removed_version": version, "vector": None, "far_vector": None}
 
 
 def to_reference(line: RowMapping) -> Reference:
@@ -44,11 +52,10 @@ def to_rows(vectors: Sequence[bytes], dim: int) -> FloatArray:
     Raises:
         StoreFailed: One is of another length.
     """
-    rows = [np.frombuffer(vector, "<f4") for vector in vectors]
-    wrong = next((row for row in rows if row.shape != (dim,)), None)
+    wrong = next((vector for vector in vectors if len(vector) != 4 * dim), None)
     if wrong is not None:
-        raise StoreFailed(f"Gallery: got a vector of {len(wrong)} numbers, wanted {dim}; the store is damaged.")
-    return stack_rows(rows, dim)
+        raise StoreFailed(f"Gallery: got a vector of {len(wrong) / 4:g} numbers, wanted {dim}; the store is damaged.")
+    return np.frombuffer(b"".join(vectors), "<f4").astype(np.float32).reshape(-1, dim)
 
 
 def rows_of(connection: Connection, reference_ids: Sequence[int], dim: int) -> tuple[IntArray, FloatArray]:

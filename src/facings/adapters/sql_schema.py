@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0006"
+REVISION = "0008"
 
 metadata = MetaData()
 
@@ -75,6 +75,7 @@ reference = Table(
     Column("vector", LargeBinary),  # float32, little-endian
     Column("added_version", Integer, ForeignKey("gallery_change.version"), nullable=False),
     Column("removed_version", Integer, ForeignKey("gallery_change.version")),
+    Column("far_vector", LargeBinary),  # as `vector`, of the reference seen from afar; NULL: not known
     Index(
         "reference_live",
         "photo_id",
@@ -114,6 +115,7 @@ reading = Table(
     Column("notes", Text, nullable=False),  # JSON list
     # JSON object: the photo coach's figures and, for a photo it finds fault with, its advice. NULL: never judged.
     Column("quality", Text),
+    Column("max_false_accept", Float),  # what was promised; NULL: recorded before that was kept
     Index("reading_photo", "photo_id", "place"),
     sqlite_autoincrement=True,
 )
@@ -133,6 +135,7 @@ observation = Table(
     Column("candidates", Text, nullable=False),  # JSON list of [sku, similarity, reference_id]
     Column("reasons", Text, nullable=False),  # JSON list
     Column("evidence", Text),  # JSON list of objects; NULL: decided before there was any
+    Column("probability", Float),  # that the product is among the candidates; NULL: not stated
     Index("observation_reading", "reading_id"),
     Index("observation_sku", "sku"),
     sqlite_autoincrement=True,

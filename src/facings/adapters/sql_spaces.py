@@ -16,6 +16,7 @@ from facings.adapters import sql_schema as t
 from facings.adapters.sql_references import (
     CHUNK_SIZE,
     COLUMNS,
+    gone,
     live_id,
     live_space,
     make_live,
@@ -62,18 +63,18 @@ class SqlSpaces:
         with self._transaction() as connection:
             return rows_of(connection, reference_ids, dim)
 
-    def add_rows(self, references: Sequence[Reference], rows: FloatArray, space: Space) -> int:
+    def add_rows(self, references: Sequence[Reference], rows: FloatArray, far_rows: FloatArray, space: Space) -> int:
         """See `reembed.SpaceStore`."""
         with self._transaction(is_write=True) as connection:
             self._lock_gallery(connection)
             wanted = _still_pending(connection, [r.reference_id for r in references], space.space_id)
-            pairs = [(r, row) for r, row in zip(references, rows, strict=True) if r.reference_id in wanted]
-            if pairs:
+            fresh = [some for some in zip(references, rows, far_rows, strict=True) if some[0].reference_id in wanted]
+            if fresh:
                 self._put_space(connection, space)
-                version = self._next_version(connection, "add", len(pairs))
-                lines = [reference_line(r, row, space.space_id, version) for r, row in pairs]
+                version = self._next_version(connection, "add", len(fresh))
+                lines = [reference_line(r, row, far, space.space_id, version) for r, row, far in fresh]
                 connection.execute(t.reference.insert(), lines)
-            return len(pairs)
+            return len(fresh)
 
     def switch(self, space_id: str, *, instead_of: str) -> bool:
         """See `reembed.SpaceStore`."""
@@ -100,7 +101,7 @@ class SqlSpaces:
             found = {line.space_id: line.n for line in connection.execute(counted)}
             if found:
                 version = self._next_version(connection, "drop", sum(found.values()))
-                connection.execute(t.reference.update().where(others).values(removed_version=version, vector=None))
+                connection.execute(t.reference.update().where(others).values(**gone(version)))
             return found
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     URL,
     Connection,
@@ -41,6 +42,7 @@ from facings.adapters.sql_ledger import SqlLedger, to_text
 from facings.adapters.sql_references import (
     COLUMNS,
     box_text,
+    gone,
     live_id,
     live_since,
     live_space,
@@ -58,7 +60,7 @@ from facings.evidence import Evidence
 from facings.gallery import Added, NewReference, Reference, Space, refuse_space
 from facings.kept_index import GalleryChanges
 from facings.quality import Advice, PhotoQuality
-from facings.types import Candidate, Decision, Reading, Recognition
+from facings.types import Candidate, Decision, FloatArray, IntArray, Reading, Recognition
 
 BUSY_TIMEOUT_S = 30.0
 _DATABASE_FILE, _PHOTO_FOLDER = "facings.db", "photos"
@@ -147,7 +149,7 @@ class SqlStore:
         with self._transaction(is_write=True) as connection:
             _lock_gallery(connection)
             version = _next_version(connection, "remove", len(reference_ids))
-            change = t.reference.update().where(live).values(removed_version=version, vector=None)
+            change = t.reference.update().where(live).values(**gone(version))
             n_removed = sum(connection.execute(change, {"gone": gone}).rowcount for gone in set(reference_ids))
             _remove_in_other_spaces(connection, version)
             if n_removed != len(set(reference_ids)):
@@ -163,6 +165,24 @@ class SqlStore:
         with self._transaction() as connection:
             found = connection.execute(select(*COLUMNS).where(here).order_by(r.reference_id))
             return [to_reference(row) for row in found.mappings()]
+
+    def looks(self, space_id: str) -> tuple[IntArray, NDArray[np.uint64]]:
+        """See `gallery.GalleryStore`."""
+        r = t.reference.c
+        here = (r.space_id == space_id) & r.removed_version.is_(None)
+        with self._transaction() as connection:
+            found = connection.execute(select(r.reference_id, r.look).where(here).order_by(r.reference_id)).all()
+        ids = np.array([reference_id for reference_id, _ in found], np.int64)
+        return ids, np.array([int(look, 16) for _, look in found], np.uint64)
+
+    def far_rows(self, space_id: str, dim: int) -> tuple[IntArray, FloatArray]:
+        """See `gallery.GalleryStore`."""
+        r = t.reference.c
+        here = (r.space_id == space_id) & r.removed_version.is_(None) & r.far_vector.is_not(None)
+        with self._transaction() as connection:
+            found = connection.execute(select(r.reference_id, r.far_vector).where(here).order_by(r.reference_id)).all()
+        ids = np.array([reference_id for reference_id, _ in found], np.int64)
+        return ids, to_rows([vector for _, vector in found], dim)
 
     def gallery_version(self) -> int:
         """See `gallery.GalleryStore`."""
@@ -215,6 +235,7 @@ class SqlStore:
             "gallery_version": reading.gallery_version,
             "notes": json.dumps(reading.notes),
             "quality": None if reading.quality is None else json.dumps(asdict(reading.quality)),
+            "max_false_accept": reading.max_false_accept,
         }
         with self._transaction(is_write=True) as connection:
             same = (t.reading.c.photo_id == reading.photo_id) & (t.reading.c.place == line["place"])
@@ -468,18 +489,20 @@ def _add_in_space(
         make_live(connection, space.space_id, version)
     known = set(connection.scalars(select(t.product.c.sku)))
     _put_products(connection, (p for p in products if p.sku not in known))
-    connection.execute(t.reference.insert(), [reference_line(r, r.row, space.space_id, version) for r in fresh])
+    connection.execute(
+        t.reference.insert(), [reference_line(r, r.row, r.far_row, space.space_id, version) for r in fresh]
+    )
     return Added(version, len(fresh))
 
 
 def _remove_in_other_spaces(connection: Connection, version: int) -> None:
     """What this version removed from one space goes from the others too: nowhere is a vector of it kept."""
     r = t.reference.c
-    gone = connection.execute(select(r.photo_id, r.box).where(r.removed_version == version)).all()
+    removed = connection.execute(select(r.photo_id, r.box).where(r.removed_version == version)).all()
     same = (r.photo_id == bindparam("photo")) & (r.box == bindparam("place")) & r.removed_version.is_(None)
-    if gone:
-        change = t.reference.update().where(same).values(removed_version=version, vector=None)
-        connection.execute(change, [{"photo": photo_id, "place": box} for photo_id, box in gone])
+    if removed:
+        change = t.reference.update().where(same).values(**gone(version))
+        connection.execute(change, [{"photo": photo_id, "place": box} for photo_id, box in removed])
 
 
 def _next_version(connection: Connection, action: str, n_references: int) -> int:
@@ -531,12 +554,14 @@ def _observation_line(reading_id: int, r: Recognition) -> dict[str, Any]:
         "candidates": json.dumps([[c.sku, c.similarity, c.reference_id] for c in r.decision.candidates]),
         "reasons": json.dumps(r.decision.reasons),
         "evidence": json.dumps([asdict(piece) for piece in r.evidence]),
+        "probability": r.decision.probability,
     }
 
 
 def _recognition(row: RowMapping) -> Recognition:
     candidates = tuple(Candidate(*c) for c in json.loads(row["candidates"]))
-    decision = Decision(row["verdict"], row["sku"], candidates, tuple(json.loads(row["reasons"])))
+    reasons = tuple(json.loads(row["reasons"]))
+    decision = Decision(row["verdict"], row["sku"], candidates, reasons, row["probability"])
     evidence = tuple(_evidence(fields) for fields in json.loads(row["evidence"] or "[]"))
     return Recognition((row["x1"], row["y1"], row["x2"], row["y2"]), row["confidence"], decision, evidence)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facings.adapters.array_file import save_arrays
-from facings.errors import StoreFailed
+from facings.adapters.array_file import load_arrays, save_arrays
 from facings.twin_check import KnownPair
 from facings.twin_verifier import TwinVerifier
 from facings.types import IntArray
@@ -47,18 +45,12 @@ def load_pairs(folder: Path, space_id: str, sku_of: Mapping[int, str]) -> list[K
     Raises:
         StoreFailed: The file is damaged.
     """
-    path = _path(folder, space_id)
-    if not path.is_file():
-        return []
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            pairs = list(_pairs({name: kept[name] for name in kept.files}))
-    except (OSError, EOFError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
-        raise StoreFailed(
-            f"{path}: what tells twins apart is damaged ({error}).",
-            "Delete it, or learn it again: facings gallery twins.",
-        ) from error
-    return [pair for pair in pairs if _is_current(pair, sku_of)]
+
+    def read(kept: Mapping[str, NDArray[Any]]) -> list[KnownPair]:
+        return list(_pairs(kept))
+
+    pairs = load_arrays(_path(folder, space_id), read, what="what tells twins apart", again="facings gallery twins")
+    return [pair for pair in pairs or () if _is_current(pair, sku_of)]
 
 
 def _path(folder: Path, space_id: str) -> Path:

@@ -17,12 +17,24 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from facings.apps.demand_days import DemandDay, Trend, by_day, dispersion, make_days, own_week, trend, week_of
+from facings.apps.demand_days import (
+    DemandDay,
+    Trend,
+    by_day,
+    dispersion,
+    make_days,
+    own_week,
+    trend,
+    week_of,
+    weighed_days,
+)
 from facings.apps.demand_rate import COVERAGE, Rate, poisson_rate, sum_rates
-from facings.apps.depletion import deplete
+from facings.apps.depletion import ShelfLook, deplete
 from facings.apps.ledger import Event
 from facings.apps.money import check_currency, from_minor, to_minor
 from facings.apps.places import Site, site_of
+from facings.apps.recognition_noise import RecognitionNoise, recognition_noise
+from facings.apps.scan import AUTHOR
 from facings.apps.shelf_looks import shelf_looks
 from facings.apps.shop_hours import ShopHours, learn_hours
 from facings.catalog import Product
@@ -166,26 +178,40 @@ class _Shop:
         self.clock, self.events, self.end, self.coverage = clock, events, end, coverage
         self.hours: ShopHours = learn_hours((event.at for event in events if event.kind in {"sold", "counted"}), clock)
         self.till = _till(events, end)
+        self.scans = _scans(events)
 
     def demands(self, products: Mapping[str, Product]) -> list[Demand]:
         """All its products."""
         by_sku: dict[str, list[Event]] = {}
         for event in self.events:
             by_sku.setdefault(event.sku, []).append(event)
-        drafts = [self._draft(products.get(sku, Product(sku)), several) for sku, several in by_sku.items()]
+        looks = {sku: self._looks(products.get(sku, Product(sku)), several) for sku, several in by_sku.items()}
+        noise = recognition_noise(_photos(seen) for shelves in looks.values() for _, seen in shelves.values())
+        drafts = [
+            self._draft(products.get(sku, Product(sku)), several, looks[sku], noise) for sku, several in by_sku.items()
+        ]
         week = week_of(draft.days for draft in drafts)
         known = [dispersion(draft.days, week) for draft in drafts if draft.n_selling_days >= _SPREAD_DAYS]
         usual = statistics.median(known) if known else 1.0
         return [self._demand(draft, week, usual) for draft in drafts]
 
-    def _draft(self, product: Product, events: list[Event]) -> _Draft:
+    def _looks(self, product: Product, events: list[Event]) -> dict[str, tuple[int, list[ShelfLook]]]:
+        till = self.till if any(event.kind == "sold" for event in events) else None
+        return shelf_looks(events, product.depth or 1, till=till, scans=self.scans)
+
+    def _draft(
+        self,
+        product: Product,
+        events: list[Event],
+        looks: Mapping[str, tuple[int, list[ShelfLook]]],
+        noise: RecognitionNoise,
+    ) -> _Draft:
         sales = [event for event in events if event.kind == "sold"]
-        looks = shelf_looks(events, product.depth or 1, till=self.till if sales else None)
         shelves: list[ShelfDemand] = []
         units: dict[date, float] = {}
         empty: list[dict[date, float]] = []
         for place, (depth, seen) in looks.items():
-            told = deplete(seen, depth, self.hours, coverage=self.coverage, is_rate_known=bool(sales))
+            told = deplete(seen, depth, self.hours, coverage=self.coverage, is_rate_known=bool(sales), noise=noise)
             ids = tuple(e.event_id for e in events if e.kind == "counted" and e.place == place and e.event_id)
             shelves.append(ShelfDemand(place, told.rate, sum(gap.n_gone for gap in told.gaps), len(seen), ids))
             gone, without = by_day(told.gaps, self.hours)
@@ -215,9 +241,9 @@ class _Shop:
         there = sum(day.there_days for day in draft.days)
         empty = sum(day.open_days - day.there_days for day in draft.days)
         n_units = sum(day.n_units for day in draft.days)
-        rate, reason = self._rate(draft, n_units, week, spread)
-        price, currency = _price(draft, self.clock)
         growth = trend(draft.days, week, spread=spread, coverage=self.coverage)
+        rate, reason = self._rate(draft, n_units, week, spread, growth)
+        price, currency = _price(draft, self.clock)
         return Demand(
             clock=self.clock,
             sku=draft.product.sku,
@@ -239,10 +265,12 @@ class _Shop:
             event_ids=tuple(event.event_id for event in draft.sales if event.event_id is not None),
         )
 
-    def _rate(self, draft: _Draft, n_units: float, week: Sequence[float], spread: float) -> tuple[Rate | None, str]:
+    def _rate(
+        self, draft: _Draft, n_units: float, week: Sequence[float], spread: float, growth: Trend | None
+    ) -> tuple[Rate | None, str]:
         """The rate, and why there is none."""
         if draft.sales:
-            weighed = sum(day.there_days * week[day.day.weekday()] for day in draft.days)
+            weighed = weighed_days(draft.days, week, growth)
             if weighed <= 0:
                 return None, "It sold, but never in a time that it was known to be there."
             return poisson_rate(n_units, weighed, dispersion=spread, coverage=self.coverage), ""
@@ -262,6 +290,20 @@ def _till(events: Sequence[Event], end: datetime) -> tuple[datetime, datetime] |
     pause = (sold[-1] - sold[0]) / max(1, len(sold) - 1)
     is_idle = end - sold[-1] <= _TILL_GAP * pause
     return sold[0], end if is_idle else sold[-1]
+
+
+def _photos(looks: Iterable[ShelfLook]) -> list[tuple[datetime, int]]:
+    """What photos counted, with their times."""
+    return [(look.at, look.n_facings) for look in looks if look.n_facings is not None]
+
+
+def _scans(events: Iterable[Event]) -> dict[str, list[datetime]]:
+    """When each place was scanned, in order."""
+    times: dict[str, set[datetime]] = {}
+    for event in events:
+        if event.kind == "counted" and event.author == AUTHOR:
+            times.setdefault(event.place, set()).add(event.at)
+    return {place: sorted(several) for place, several in times.items()}
 
 
 def _price(draft: _Draft, clock: Site) -> tuple[Decimal | None, str]:

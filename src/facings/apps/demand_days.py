@@ -158,6 +158,24 @@ def trend(days: Sequence[DemandDay], week: Sequence[float], *, spread: float, co
     return Trend(*(math.expm1(max(-20.0, min(20.0, 7 * end))) for end in ends))
 
 
+def weighed_days(days: Sequence[DemandDay], week: Sequence[float], growth: Trend | None) -> float:
+    """The days that the product was there, each by what is wanted on it against the average open day.
+
+    A product that ran out more often the more it was wanted was there on its weaker days.
+
+    Args:
+        days: The days.
+        week: Demand by weekday against the average day.
+        growth: How demand changed; followed where there is no doubt of it.
+    """
+    daily = math.log1p(growth.per_week) / 7 if growth and growth.direction != "steady" else 0.0
+    weights = [week[day.day.weekday()] * math.exp(daily * n) for n, day in enumerate(days)]
+    is_open = sum(day.open_days for day in days)
+    mean = sum(weight * day.open_days for weight, day in zip(weights, days, strict=True)) / is_open if is_open else 0.0
+    there = sum(weight * day.there_days for weight, day in zip(weights, days, strict=True))
+    return there / mean if mean else 0.0
+
+
 def _growth(at: np.ndarray, units: np.ndarray, base: np.ndarray) -> tuple[float, float]:
     """Slope of the logarithm by day and its standard deviation, by Newton's method with the level profiled out."""
     slope, curvature = 0.0, 1.0

@@ -88,6 +88,21 @@ def posterior_rate(log_rates: Floats, log_weights: Floats, *, coverage: float = 
     return Rate(mean, float(low), float(high), float(np.sqrt(weights @ (rates - mean) ** 2)), coverage)
 
 
+def weighed_rate(rates: Floats, weights: Floats, *, coverage: float = COVERAGE) -> Rate:
+    """Mean and equal-tailed interval of rates that were drawn, each with its weight.
+
+    Args:
+        rates: float64 (R,), above 0.
+        weights: float64 (R,), 0 or more, summing to 1.
+        coverage: Of the interval, above 0 and below 1.
+    """
+    order = np.argsort(rates)
+    below = np.cumsum(weights[order]) - weights[order] / 2
+    low, high = np.exp(np.interp(((1 - coverage) / 2, (1 + coverage) / 2), below, np.log(rates[order])))
+    mean = float(weights @ rates)
+    return Rate(mean, float(low), float(high), float(np.sqrt(weights @ (rates - mean) ** 2)), coverage)
+
+
 def sum_rates(rates: list[Rate]) -> Rate:
     """The rate of several shelves together, believed independently: a Gamma of the summed mean and variance.
 

@@ -130,7 +130,7 @@ def to_html(report: DemandReport, events_of: Callable[[Demand], Sequence[Event]]
         ranking=ranking,
         charted=charted,
         top=max((demand.rate.high for demand in charted if demand.rate), default=1.0),
-        money=[f"{amount:,} {currency}" for currency, amount in sorted(ranking.lost_money().items())],
+        money=[f"{amount:,.0f} {currency}" for currency, amount in sorted(ranking.lost_money().items())],
         dead=ranking.dead[:N_LISTED],
         lost=ranking.lost[:N_LISTED],
         lines=report.demands[:MAX_LINES],

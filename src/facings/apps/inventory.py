@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
@@ -25,6 +25,7 @@ from facings.catalog import Product
 AlertKind = Literal["out_of_stock", "phantom_stock", "low_stock", "sold_unknown"]
 Basis = Literal["margin", "price", "units"]
 _DAY = timedelta(days=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def _line(
     stocked = [account for account in shelves if account.counted_at]
     empty = [account.empty_since for account in shelves]
     costs = [account for account in accounts if account.unit_cost is not None]
-    cost = max(costs, key=lambda account: account.last_at or account.opened_at, default=None)  # type: ignore[arg-type,return-value]
+    cost = max(costs, key=lambda account: account.last_at or account.opened_at or _NEVER, default=None)
     return StockLine(
         clock=clock,
         sku=product.sku,

@@ -153,11 +153,10 @@ def _text(entry: Mapping[str, Any], name: str) -> str:
 
 def _number(entry: Mapping[str, Any], name: str, least: float = -math.inf) -> float:
     value = entry.get(name)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not abs(value) < 1e9 or value < least:  # type: ignore[arg-type, operator]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9 or value < least:
         wanted = f"{least:g} or more" if math.isfinite(least) else "a number"
         raise BadInput(f"{name} {value!r}: wanted {wanted}.")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _size(entry: Mapping[str, Any]) -> tuple[float, float]:

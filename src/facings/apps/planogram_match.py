@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facings.apps.planogram_plan import Plan, PlannedFacing, Position
-from facings.apps.planogram_rows import ShelfRows, find_rows
 from facings.apps.planogram_sequence import Alignment, Ints, align
 from facings.apps.planogram_view import Anchors, Floats, ShelfView, fit_view
+from facings.shelf_rows import ShelfRows, find_rows
 
 Box = tuple[float, float, float, float]
 

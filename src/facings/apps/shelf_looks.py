@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from facings.apps.depletion import ShelfLook
@@ -15,7 +15,11 @@ _MOVING = frozenset({"received", "moved", "adjusted", "expired"})
 
 
 def shelf_looks(
-    events: Sequence[Event], depth: int, *, till: tuple[datetime, datetime] | None
+    events: Sequence[Event],
+    depth: int,
+    *,
+    till: tuple[datetime, datetime] | None,
+    scans: Mapping[str, Sequence[datetime]],
 ) -> dict[str, tuple[int, list[ShelfLook]]]:
     """By place, units behind one another and the looks there in order of time.
 
@@ -26,6 +30,8 @@ def shelf_looks(
         events: Live ones of one product in one shop, in order of time.
         depth: Units behind one another at a facing, as the catalog says.
         till: From when until when sales are told; None when they are not.
+        scans: By place, when it was scanned, in order. A scan that counted others and not this one showed none of it:
+            nothing is written of a product that was not seen for long.
     """
     counts: dict[str, list[Event]] = {}
     for event in events:
@@ -35,32 +41,44 @@ def shelf_looks(
     # Where it was seen now and then and its home is elsewhere, a unit was put down or recognition erred.
     counts = {place: counts[place] for place, n in shown.items() if n >= _HOME_FRAC * max(shown.values())}
     return {
-        place: _looks(place, several, events, depth, till if len(counts) == 1 else None)
+        place: _looks(place, several, events, depth, till if len(counts) == 1 else None, scans.get(place, ()))
         for place, several in counts.items()
     }
 
 
 def _looks(
-    place: str, counts: list[Event], events: Sequence[Event], depth: int, till: tuple[datetime, datetime] | None
+    place: str,
+    counts: list[Event],
+    events: Sequence[Event],
+    depth: int,
+    till: tuple[datetime, datetime] | None,
+    scans: Sequence[datetime],
 ) -> tuple[int, list[ShelfLook]]:
     by_photo = [event.quantity for event in counts if event.author == AUTHOR]
     deep = depth if all(quantity % depth == 0 for quantity in by_photo) else 1  # they were counted with another depth
     times = [event.at for event in events]
     looks: list[ShelfLook] = []
-    for count in counts:
+    for at, count in _with_scans(counts, scans):
         since = looks[-1].at if looks else None
-        between = events[bisect_right(times, since) : bisect_right(times, count.at)] if since else ()
+        between = events[bisect_right(times, since) : bisect_right(times, at)] if since else ()
         sold = sum(e.quantity for e in between if e.kind == "sold" and (till or e.place == place))
-        is_told = till is not None and since is not None and till[0] <= since and count.at <= till[1]
-        is_photo = count.author == AUTHOR
+        is_told = till is not None and since is not None and till[0] <= since and at <= till[1]
         moved = [e for e in between if e.kind in _MOVING and place in {e.place, e.to_place}]
         looks.append(
             ShelfLook(
-                count.at,
-                n_facings=count.quantity // deep if is_photo else None,
-                n_units=None if is_photo else count.quantity,
+                at,
+                n_facings=count.quantity // deep if count and count.author == AUTHOR else None if count else 0,
+                n_units=count.quantity if count and count.author != AUTHOR else None,
                 n_sold=sold if is_told or sold else None,
                 n_brought=sum(e.change_at(place) for e in moved),
             )
         )
     return deep, looks
+
+
+def _with_scans(counts: Sequence[Event], scans: Sequence[datetime]) -> list[tuple[datetime, Event | None]]:
+    """The counts, and between the first and the last of them the scans that counted none, in order of time."""
+    counted = {event.at for event in counts}
+    first, last = bisect_right(scans, counts[0].at), bisect_right(scans, counts[-1].at)
+    unseen = [(at, None) for at in scans[first:last] if at not in counted]
+    return sorted([*((event.at, event) for event in counts), *unseen], key=lambda look: look[0])

@@ -32,7 +32,7 @@ from facings.apps.ledger import (
 from facings.apps.ledger_file import LedgerImport
 from facings.apps.places import Site, check_place, site_of
 from facings.apps.scan import ScanDone, Sighting, record_scans
-from facings.apps.shelf_belief import LOOK_BACK, shelf_beliefs
+from facings.apps.shelf_belief import look_back_from, shelf_beliefs
 from facings.apps.webhooks import Delivery, send_alerts
 from facings.catalog import Names, Product
 from facings.errors import BadInput
@@ -175,7 +175,7 @@ class StockRoom:
             now=moment,
             sales_days=days,
             beliefs=shelf_beliefs(
-                self.ledger.events(place=site, sku=only, since=moment - LOOK_BACK, is_live=True), products, sites
+                self.ledger.events(place=site, sku=only, since=look_back_from(moment), is_live=True), products, sites
             ),
         )
 

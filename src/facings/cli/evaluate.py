@@ -35,9 +35,9 @@ def evaluate_recognition(
     threads: Threads = None,
 ) -> None:
     """Recall@1/5, mAP, per-class table, confusions, with a leakage check. Leaves every store alone."""
-    from facings.compose import BUNDLED_MODEL, load_model
     from facings.evaluate.run import evaluate_recognition as evaluate
     from facings.manifest import read_manifest
+    from facings.networks import BUNDLED_MODEL, load_model
     from facings.settings import load_settings
     from facings.terminal import track
 
@@ -72,10 +72,10 @@ def evaluate_few_shot(
     threads: Threads = None,
 ) -> None:
     """Recall@1 by number of reference photos, of the gallery and of a linear classifier. Leaves every store alone."""
-    from facings.compose import BUNDLED_MODEL, load_model
     from facings.evaluate.few_shot import parse_shots
     from facings.evaluate.few_shot_run import evaluate_few_shot as evaluate
     from facings.manifest import read_manifest
+    from facings.networks import BUNDLED_MODEL, load_model
     from facings.settings import load_settings
     from facings.terminal import track
 
@@ -111,10 +111,10 @@ def evaluate_openset(
     threads: Threads = None,
 ) -> None:
     """Known from unknown products, and whether promises of false accepts are kept. Leaves every store alone."""
-    from facings.compose import BUNDLED_MODEL, load_model
     from facings.evaluate.openset_run import evaluate_openset as evaluate
     from facings.evaluate.openset_run import parse_promises
     from facings.manifest import read_manifest
+    from facings.networks import BUNDLED_MODEL, load_model
     from facings.settings import load_settings
     from facings.terminal import track
 
@@ -156,10 +156,10 @@ def evaluate_detection(
 ) -> None:
     """AP50/75, AP@[.50:.95], AR, recall at fixed precision, count error, worst photos. Leaves every store alone."""
     from facings.annotations import read_annotations
-    from facings.compose import load_detector
     from facings.detect import NetworkDetector
     from facings.evaluate.detection_run import evaluate_detector, evaluate_predictions
     from facings.evaluate.predictions import read_predictions
+    from facings.networks import load_detector
     from facings.settings import load_settings
     from facings.terminal import track
 

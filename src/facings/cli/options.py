@@ -24,5 +24,8 @@ MaxFalseAccept = Annotated[
     float | None,
     typer.Option("--max-false-accept", help="Share of photos of unknown products that may be accepted: 0.05 is 5 %."),
 ]
+EvidenceWish = Annotated[
+    str | None, typer.Option("--evidence", help="Barcodes, text, sizes: 'ambiguous' boxes, 'always' or 'never'.")
+]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Threads of every library.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]

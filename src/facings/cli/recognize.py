@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facings.cli.detect import short_names, show_remarks
-from facings.cli.options import AsJson, Detector, MaxFalseAccept, Model, RefuseBad, Store, Threads
+from facings.cli.options import AsJson, Detector, EvidenceWish, MaxFalseAccept, Model, RefuseBad, Store, Threads
 from facings.cli.session import end, open_store, print_json
 from facings.errors import Problem
 
@@ -29,9 +29,7 @@ def recognize(
     annotate: Annotated[Path | None, typer.Option("--annotate", help="Write pictures with boxes here.")] = None,
     place: Annotated[str, typer.Option("--place", help="Where they were taken: store-12/aisle-3/bay-2.")] = "",
     no_record: Annotated[bool, typer.Option("--no-record", help="Look only; write nothing to the record.")] = False,
-    evidence: Annotated[
-        str | None, typer.Option("--evidence", help="Barcodes, text, sizes: 'ambiguous' boxes, 'always' or 'never'.")
-    ] = None,
+    evidence: EvidenceWish = None,
     refuse_bad: RefuseBad = False,
     max_false_accept: MaxFalseAccept = None,
     top_k: Annotated[int | None, typer.Option("--top-k", help="Candidates a product.")] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facings.cli.options import AsJson, Detector, Model, RefuseBad, Store, Threads
+from facings.cli.options import AsJson, Detector, EvidenceWish, Model, RefuseBad, Store, Threads
 from facings.cli.session import end, open_store, print_json
 from facings.errors import Problem
 
@@ -26,6 +26,7 @@ def scan(
         Path | None, typer.Option("--boxes", help="COCO JSON or CSV (photo,x1,y1,x2,y2); nothing is detected then.")
     ] = None,
     detector: Detector = None,
+    evidence: EvidenceWish = None,
     refuse_bad: RefuseBad = False,
     store: Store = None,
     model: Model = None,
@@ -35,8 +36,8 @@ def scan(
     from facings.annotations import read_boxes
     from facings.terminal import say, track
 
-    flags = {"model": model, "detector": detector, "threads": threads, "refuse_bad_photos": refuse_bad or None}
-    workspace = open_store(store=store, **flags)
+    flags = {"model": model, "detector": detector, "threads": threads, "evidence": evidence}
+    workspace = open_store(store=store, refuse_bad_photos=refuse_bad or None, **flags)
     box_file = read_boxes(boxes) if boxes else None
     results, done = workspace.scan(photos, place=place, depth=depth, boxes=box_file, track=track)
     for one in done.scans:

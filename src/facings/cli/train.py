@@ -72,7 +72,8 @@ def train_recognizer(
     say(
         f"On {done.n_val} validation photos: classifier {done.classifier_accuracy:.1%}, "
         f"gallery recall@1 {done.gallery_recall_at_1:.1%}. Report: {done.model.parent / 'report.html'}. "
-        f"Next: facings gallery build DIR --model {done.model}"
+        f"Next: facings gallery build DIR --model {done.model}, then facings calibrate {val or 'VAL'} --save: "
+        "photos that the model has learned look more certain than others will."
     )
     end([*given.problems, *(held_out.problems if held_out else ()), *done.problems])
 

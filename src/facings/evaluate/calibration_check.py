@@ -113,8 +113,10 @@ class _Asked:
     def __init__(self, references: References) -> None:
         self.references = references
         self._index = ExactIndex(references.rows.shape[1])
-        self._index.add(np.arange(len(references.rows)), references.rows)
-        self._sku_of = {place: references.skus[code] for place, code in enumerate(references.products.tolist())}
+        self._index.add(np.arange(references.n_near), references.rows[: references.n_near])
+        self._sku_of = {
+            place: references.skus[code] for place, code in enumerate(references.products[: references.n_near].tolist())
+        }
 
     def answers(self, queries: Queries, calibration: Calibration, promise: Promise) -> Answers:
         """Those of enrolled products as they are, and all with their own product left out."""

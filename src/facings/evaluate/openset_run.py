@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,14 @@ class Labelled:
         labels: The product of each.
         categories: One level above, "" when not said.
         looks: uint64 (N,), perceptual hashes.
+        far_rows: float32 (N, D), the rows of the photos seen from afar; None where they are not enrolled.
     """
 
     rows: FloatArray
     labels: tuple[str, ...]
     categories: tuple[str, ...]
     looks: NDArray[np.uint64]
+    far_rows: FloatArray | None = None
 
     def only(self, kept: Sequence[int]) -> Labelled:
         """The photos at these places."""
@@ -54,6 +56,7 @@ class Labelled:
             tuple(self.labels[i] for i in kept),
             tuple(self.categories[i] for i in kept),
             self.looks[list(kept)],
+            None if self.far_rows is None else self.far_rows[list(kept)],
         )
 
 
@@ -141,7 +144,8 @@ def evaluate_openset(
     started = time.perf_counter()
     with ThreadPoolExecutor(n_threads) as pool:
         reader = SideReader(embedder, pool, max_megapixels, track)
-        gallery, queries = reader.read(gallery_photos, "gallery"), reader.read(query_photos, "queries")
+        gallery = replace(reader, with_far=True).read(gallery_photos, "gallery")
+        queries = reader.read(query_photos, "queries")
     embedded = time.perf_counter()
     n_photos = len(gallery.photos) + len(queries.photos)
     return OpenSetEvaluation(
@@ -263,9 +267,12 @@ def references_of(photos: Labelled) -> References:
     skus, products = np.unique(np.array(photos.labels), return_inverse=True)
     category_of = dict(zip(photos.labels, photos.categories, strict=True))
     names = tuple(skus.tolist())
-    return References(photos.rows, products, photos.looks, names, tuple(category_of[sku] for sku in names))
+    references = References(photos.rows, products, photos.looks, names, tuple(category_of[sku] for sku in names))
+    if photos.far_rows is None:
+        return references
+    return references.with_far(photos.far_rows, np.arange(len(photos.rows)))
 
 
 def _labelled(side: Side) -> Labelled:
     looks = np.array([fingerprint.look for fingerprint in side.fingerprints], np.uint64)
-    return Labelled(side.rows.embeddings.rows, side.rows.labels, side.rows.categories, looks)
+    return Labelled(side.rows.embeddings.rows, side.rows.labels, side.rows.categories, looks, side.far_rows)

@@ -16,6 +16,7 @@ from facings.errors import BadInput, FacingsError, Problem
 from facings.evaluate.floor import pixel_embeddings, pixel_row
 from facings.evaluate.leakage import Fingerprint
 from facings.evaluate.recognition import LabelledEmbeddings
+from facings.far_view import from_afar
 from facings.images import MAX_MEGAPIXELS, decode, read_bytes
 from facings.manifest import LabelledPhoto
 from facings.near_duplicates import perceptual_hash
@@ -44,6 +45,7 @@ class Side:
     Args:
         photos: In the order they were given.
         rows: Their embeddings and labels.
+        far_rows: float32 (N, D), the rows of the products seen from afar; None where not asked for.
         tiny: Their 24×24 pixels as rows; None where not asked for.
         fingerprints: What leaks are found by.
         problems: The photos that could not be used.
@@ -51,6 +53,7 @@ class Side:
 
     photos: tuple[LabelledPhoto, ...]
     rows: LabelledEmbeddings
+    far_rows: FloatArray | None
     tiny: LabelledEmbeddings | None
     fingerprints: tuple[Fingerprint, ...]
     problems: tuple[Problem, ...]
@@ -75,6 +78,7 @@ class SideReader:
         max_megapixels: Refuse larger photos.
         track: Shows progress, a step a batch of photos.
         with_floor: Also make rows of 24×24 pixels.
+        with_far: Also embed the products as they look from afar.
     """
 
     embedder: Embedder
@@ -82,6 +86,7 @@ class SideReader:
     max_megapixels: float = MAX_MEGAPIXELS
     track: Track = untracked
     with_floor: bool = False
+    with_far: bool = False
 
     def read(self, photos: Sequence[LabelledPhoto], side: str) -> Side:
         """One side, embedded; a photo that cannot be used becomes a problem.
@@ -95,6 +100,7 @@ class SideReader:
         """
         kept: list[_Known] = []
         rows: list[FloatArray] = []
+        far_rows: list[FloatArray] = []
         problems: list[Problem] = []
         starts = range(0, len(photos), BATCH_SIZE)
         for start in self.track(starts, f"Embedding {side}", len(starts)):
@@ -102,6 +108,8 @@ class SideReader:
             problems.extend(result for result in results if isinstance(result, Problem))
             pieces = [result for result in results if not isinstance(result, Problem)]
             rows.extend(embed([pixels for _, pixels in pieces], self.embedder).rows)
+            if self.with_far:
+                far_rows.extend(embed([from_afar(pixels) for _, pixels in pieces], self.embedder).rows)
             kept.extend(known for known, _ in pieces)
         if not kept:
             first = f" First problem: {problems[0].message}" if problems else ""
@@ -113,6 +121,7 @@ class SideReader:
         return Side(
             photos=tuple(known.photo for known in kept),
             rows=LabelledEmbeddings(embeddings, labels, categories),
+            far_rows=stack_rows(far_rows, self.embedder.card.embedding_dim) if self.with_far else None,
             tiny=LabelledEmbeddings(pixel_embeddings(tiny), labels, categories) if self.with_floor else None,
             fingerprints=tuple(known.fingerprint for known in kept),
             problems=tuple(problems),

@@ -65,6 +65,7 @@ class InboxDesk:
         self._model = model
         self._recognize = recognize
         self._rules = rules
+        self._similarity: tuple[int, float] | None = None
 
     def look(self, *, of_dismissed: bool = False, track: Track = untracked) -> Inbox:
         """The inbox as it is now; see `survey.survey`.
@@ -72,18 +73,23 @@ class InboxDesk:
         Raises:
             ModelMismatch: The gallery was made by another model.
         """
-        space_id, dim = self._embedder.space_id, self._embedder.card.embedding_dim
-        gallery = self._store.changes_since(0, space_id, dim)
         return survey(
             self._store,
             self._store.inbox,
             embedder=self._embedder,
             recognize=self._recognize,
-            min_similarity=link_similarity(gallery.rows, gallery.skus),
+            min_similarity=self._link_similarity,
             of_dismissed=of_dismissed,
             max_megapixels=self._rules.max_megapixels,
             track=track,
         )
+
+    def _link_similarity(self) -> float:
+        """What makes crops one product, by all rows of the gallery; they are read once a version."""
+        if self._similarity is None or self._similarity[0] != self._store.gallery_version():
+            rows = self._store.changes_since(0, self._embedder.space_id, self._embedder.card.embedding_dim)
+            self._similarity = rows.version, link_similarity(rows.rows, rows.skus)
+        return self._similarity[1]
 
     def name(
         self, number: int, label: str, *, author: str, product_name: str = "", only: Sequence[int] = (), note: str = ""

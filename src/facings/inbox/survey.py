@@ -32,7 +32,7 @@ def survey(
     *,
     embedder: Embedder,
     recognize: Recognize,
-    min_similarity: float,
+    min_similarity: Callable[[], float],
     of_dismissed: bool = False,
     max_megapixels: float = MAX_MEGAPIXELS,
     track: Track = untracked,
@@ -44,7 +44,8 @@ def survey(
         inbox: Crops and events.
         embedder: The model; rows of another one are made again.
         recognize: What the gallery says now.
-        min_similarity: Mean cosine that makes two groups of crops one cluster, and a crop part of a dismissed group.
+        min_similarity: Gives the mean cosine that makes two groups of crops one cluster, and a crop part of a dismissed
+            group; asked only where there are any.
         of_dismissed: Show what was dismissed, and what looks like it, instead.
         max_megapixels: As when the photos were recognized.
         track: Shows progress.
@@ -58,10 +59,11 @@ def survey(
     found = [_inbox_crop(crop, made, seen, said) for crop in newest if crop.crop_id in made]
     gone = [_inbox_crop(crop, made, seen, said) for crop in dismissed if crop.crop_id in made]
     unknown = _unknown(found, recognize, embedder)
-    alike = _alike(unknown, gone, said, min_similarity)
+    similar = min_similarity() if unknown or gone else 1.0
+    alike = _alike(unknown, gone, said, similar)
     shown = [*alike.values(), *gone] if of_dismissed else [crop for crop in unknown if crop.crop_id not in alike]
     return Inbox(
-        clusters=_clusters([crop for crop in shown if crop.boxes], min_similarity),
+        clusters=_clusters([crop for crop in shown if crop.boxes], similar),
         n_known=len(found) - len(unknown),
         n_dismissed=len(alike) + sum(1 for crop in gone if crop.boxes),
         n_left_out=len(unsettled) - len(newest),

@@ -47,6 +47,8 @@ REPORT_PAGE, REPORT_FILE = "report.html", "report.json"
 
 _SPARE_FRAC = 8 / 7  # photos are stored a little larger than the largest picture made from them
 _TUNED = "Fine-tuned from: "
+# In a gallery they look more certain than photos to come will.
+_LEARNED = " (to decide in a gallery of these: facings calibrate with others, --save)"
 _TRAINING_LIBRARIES = ("torch", "torchvision", "onnx", "safetensors", "timm")
 
 
@@ -227,7 +229,7 @@ def _card(name: str, trunk: Trunk, data: TrainingSet, preparation: Preparation, 
         preparation=preparation,
         license=trunk.license,
         source=trunk.source if trunk.source.startswith(_TUNED) else f"{_TUNED}{trunk.source}",
-        training_data=f"{trunk.training_data}; then {n_photos:,} photos of {n_products:,} products",
+        training_data=f"{trunk.training_data}; then {n_photos:,} photos of {n_products:,} products{_LEARNED}",
         data_fingerprint=data.fingerprint,
     )
 

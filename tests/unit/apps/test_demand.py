@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from facings.apps.demand import Demand, demands
-from facings.apps.demand_days import DemandDay, dispersion, make_days, own_week, trend, week_of
+from facings.apps.demand_days import DemandDay, Trend, dispersion, make_days, own_week, trend, week_of, weighed_days
 from facings.apps.demand_ranking import rank
 from facings.apps.demand_report import DemandReport, to_csv, to_html, to_json, to_rows
 from facings.apps.ledger import Event, Kind
@@ -87,14 +87,24 @@ def test_a_till_that_fell_silent_is_not_an_end_of_demand() -> None:
 
 def test_without_sales_photos_tell() -> None:
     def shown(day: float) -> int:  # a unit a day, filled up once a week
-        return 7 - int(day % 7)
+        return 7 - int((day + 1 / 4) % 7)
 
-    jam = found([event("counted", shown(n / 2), n / 2, "s/a", "jam", author="scan") for n in range(56)])["jam"]
+    days = [n / 2 + 1 / 3 for n in range(56)]  # 8:00 and 20:00; the unit goes at 18:00
+    jam = found([event("counted", shown(day), day, "s/a", "jam", author="scan") for day in days])["jam"]
     assert jam.basis == "photos"
     assert jam.rate is not None
     assert jam.rate.low < 1 < jam.rate.high
     assert jam.product == Product("jam")  # deleted from the catalog, and yet there
     assert jam.lost_money is None
+
+
+def test_a_scan_that_shows_others_shows_none_of_it() -> None:
+    others = [event("counted", 3, n / 4, "s/a", "jam", author="scan") for n in range(28 * 4)]
+    until_gone = [event("counted", 2 if n < 40 else 0, n / 4, "s/a", author="scan") for n in range(46)]
+    back = [event("counted", 2, n / 4, "s/a", author="scan") for n in range(100, 112)]
+    milk = found([*others, *until_gone, *back])["milk"]
+    assert milk.shelves[0].n_looks == 112  # nothing was written of the 54 scans between
+    assert milk.empty_days == pytest.approx(15, abs=1)
 
 
 def test_one_count_or_a_receipt_tells_nothing() -> None:
@@ -161,6 +171,17 @@ def test_trend() -> None:
     assert wide.high > 1.9 * flat.high
     assert trend(days_of([5] * 20), EVEN, spread=1, coverage=0.9) is None
     assert trend(days_of([0] * 40), EVEN, spread=1, coverage=0.9) is None
+
+
+def test_who_ran_out_when_it_was_wanted_was_there_on_weaker_days() -> None:
+    days = days_of([0] * 4)
+    gone = (*days[:3], DemandDay(days[3].day, 0, 1.0, 0.0))
+    doubling = Trend(2**7 - 1, 1.0, 200.0)  # 1, 2, 4, 8: the mean is 15 / 4, there were 1 + 2 + 4
+    assert weighed_days(gone, EVEN, doubling) == pytest.approx(7 / (15 / 4))
+    assert weighed_days(days, EVEN, doubling) == pytest.approx(4)
+    assert weighed_days(gone, EVEN, Trend(1.0, -1.0, 3.0)) == 3  # in doubt
+    assert weighed_days(gone, EVEN, None) == 3
+    assert weighed_days((), EVEN, None) == 0
 
 
 def test_days_of_a_shop_that_never_opens() -> None:

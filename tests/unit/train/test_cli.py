@@ -38,6 +38,7 @@ def test_photos_in_and_a_gallery_with_the_trained_model_out(
     said = capsys.readouterr().err
     assert "broken.jpg" in said
     assert "3 products, 9 photos" in said
+    assert "then facings calibrate held-out --save" in " ".join(said.split())
     summary = json.loads((tmp_path / "facings-training" / "summary.json").read_text())
     assert summary["n_val"] == 3
     assert call(monkeypatch, "train", "recognizer", "photos") == 1

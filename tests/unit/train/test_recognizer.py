@@ -80,7 +80,8 @@ def test_trained_model_recognizes_at_runtime_and_says_what_it_is(
 
     card = OnnxEmbedder(summary.model, n_threads=1).card
     assert (card.name, card.license, card.source) == ("toy-products", "CC0-1.0", "Fine-tuned from: dice")
-    assert card.training_data == "no photo; then 24 photos of 4 products"
+    assert card.training_data.startswith("no photo; then 24 photos of 4 products (")
+    assert "facings calibrate" in card.training_data
     settings_file = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert card.data_fingerprint == settings_file["data_fingerprint"]
     assert settings_file["recipe"]["seed"] == 0

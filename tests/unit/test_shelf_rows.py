@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facings.apps.planogram_rows import Pencil, find_rows
+from facings.shelf_rows import Pencil, find_rows
 from facings.types import FloatArray
 from planned_shelf import Unit, box_of, plan_of, straight, tilted, units_of
 

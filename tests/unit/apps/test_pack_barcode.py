@@ -1,0 +1,42 @@
+"""Numbers on a pack against the catalog's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facings.apps.pack_barcode import check_barcode
+from facings.evidence import Barcode, Pixels
+
+OWN, OTHER = "4006381333931", "7310865004703"
+BLANK = np.zeros((4, 4, 3), np.uint8)
+
+
+class Reads:
+    """Reads what it was given."""
+
+    def __init__(self, *texts: str, is_intact: bool = True) -> None:
+        self._codes = tuple(Barcode(text, "EAN-13", (1.2, 2, 3, 4), is_intact) for text in texts)
+
+    def read(self, crop: Pixels) -> tuple[Barcode, ...]:  # noqa: ARG002 (the port's signature)
+        return self._codes
+
+
+@pytest.mark.parametrize(
+    "reader, gtin, wanted",
+    [
+        (Reads(OWN), OWN, [False]),
+        (Reads("0" + OWN), OWN, [False]),  # the same number in 14 digits
+        (Reads(OTHER), OWN, [True]),
+        (Reads(OTHER, OWN), OWN, [False]),  # a neighbor's is in the photo too
+        (Reads("(01)0" + OWN[:-1] + "9"), OWN, [True]),  # a check digit that is wrong
+        (Reads("https://example.com"), OWN, []),
+        (Reads(OTHER, is_intact=False), OWN, []),
+        (Reads(OTHER), "", []),
+        (Reads(), OWN, []),
+    ],
+)
+def test_which_numbers_speak_against_a_pack(reader: Reads, gtin: str, wanted: list[bool]) -> None:
+    found = check_barcode(BLANK, gtin, reader)
+    assert [check.is_odd for check in found] == wanted
+    assert all(check.name == "barcode" and check.box == (1, 2, 3, 4) for check in found)
