@@ -38,9 +38,10 @@ from facings.evaluate.photo_boxes import PhotoBoxes, pair_boxes
 from facings.images import decode, read_bytes
 from facings.match import ExactIndex, match
 from facings.networks import BUNDLED_DETECTOR, load_detector, load_model
-from facings.simulate.composed_shelves import compose_shelf
+from facings.simulate.composed_shelves import ComposedShelf, compose_shelf
 from facings.simulate.cutouts import boxed_cutouts
-from facings.types import UInt8Array
+from facings.tiles import Tiling, plan_tiles
+from facings.types import Detections, Image, UInt8Array
 from results_page import machine, write_section
 
 Item = TypeVar("Item")
@@ -94,6 +95,16 @@ def network_detector(detector: str, min_confidence: float | None = LEAST_CONFIDE
     return found
 
 
+class InOnePiece(NetworkDetector):
+    """The same looks at a photo, but each without tiles: what tells doubles at their borders from others."""
+
+    def _look(self, pixels: UInt8Array, tiling: Tiling, larger: Detections) -> Detections:
+        whole = plan_tiles(
+            tiling.photo_px, tiling.scale, stride_px=self._network.card.stride_px, max_side_px=max(tiling.size_px) * 2
+        )
+        return super()._look(pixels, whole, larger)
+
+
 def photos(detector: str, few: int | None) -> dict[str, Any]:
     """Annotated photos."""
     looking, given = network_detector(detector), some(groceries("val"), few)
@@ -105,9 +116,10 @@ def shelves(detector: str, few: int | None) -> dict[str, Any]:
     """Dense shelves: every front that is visible enough counts."""
     cutouts = boxed_cutouts(some(groceries("val"), few and 4 * few))
     looking = network_detector(detector)
+    untiled = InOnePiece(looking._network, min_confidence=LEAST_CONFIDENCE)
     found = []
     for n_facings in some(SHELF_FACINGS, few):
-        pairs = []
+        pairs, whole_pairs = [], []
         seconds = []
         for number in range(few or SHELVES_EACH):
             rng = np.random.default_rng((SEED, n_facings, number))
@@ -116,16 +128,8 @@ def shelves(detector: str, few: int | None) -> dict[str, Any]:
             started = time.perf_counter()
             seen = looking.detect(image)
             seconds.append(time.perf_counter() - started)
-            pairs.append(
-                PhotoBoxes(
-                    photo=image.source,
-                    truth=shelf.boxes.astype(np.float64),
-                    is_ignored=shelf.is_ignored,
-                    labels=("product",) * len(shelf.boxes),
-                    found=seen.xyxy.astype(np.float64),
-                    confidence=seen.confidence.astype(np.float64),
-                )
-            )
+            pairs.append(_pair(shelf, image, seen))
+            whole_pairs.append(_pair(shelf, image, untiled.detect(image)))
         metrics = measure_detection(pairs, own_limit=looking.own_limit)
         point, counts = metrics.output.point, metrics.output.counts
         found.append({
@@ -136,6 +140,7 @@ def shelves(detector: str, few: int | None) -> dict[str, Any]:
             "count_error": counts.absolute_frac,
             "count_error_signed": counts.signed_frac,
             "doubles": sum(_n_doubles(pair, looking.own_limit) for pair in pairs),
+            "doubles_untiled": sum(_n_doubles(pair, looking.own_limit) for pair in whole_pairs),
             "ap50": metrics.ap50.value,
             "seconds": statistics.median(seconds),
         })  # fmt: skip
@@ -143,18 +148,26 @@ def shelves(detector: str, few: int | None) -> dict[str, Any]:
     return {"shelves": found, "size_px": SHELF_PX, "n_each": few or SHELVES_EACH}
 
 
-def _n_doubles(pair: PhotoBoxes, limit: float) -> int:
-    """True boxes that two shown boxes lie on with IoU 0.5 or more."""
-    shown = pair.found[pair.confidence >= limit]
-    if not len(shown) or not len(pair.truth):
-        return 0
-    overlap = np.minimum(pair.truth[:, None, 2:], shown[None, :, 2:]) - np.maximum(
-        pair.truth[:, None, :2], shown[None, :, :2]
+def _pair(shelf: ComposedShelf, image: Image, seen: Detections) -> PhotoBoxes:
+    return PhotoBoxes(
+        photo=image.source,
+        truth=shelf.boxes.astype(np.float64),
+        is_ignored=shelf.is_ignored,
+        labels=("product",) * len(shelf.boxes),
+        found=seen.xyxy.astype(np.float64),
+        confidence=seen.confidence.astype(np.float64),
     )
-    common = overlap.clip(0).prod(2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (pair.truth, shown)]
-    iou = common / (areas[0][:, None] + areas[1][None] - common)
-    return int(((iou >= 0.5).sum(1) > 1).sum())
+
+
+def _n_doubles(pair: PhotoBoxes, limit: float) -> int:
+    """Shown boxes that lie on a true box, with IoU 0.5 or more, which a more confident one had taken already."""
+    (found,) = CocoMatching([pair], by_class=False).matches(0.5)
+    boxes = pair.found[(pair.confidence >= limit) & ~found.is_right & ~found.is_left_out]
+    truth = pair.truth[~pair.is_ignored]
+    corners = np.maximum(truth[:, None, :2], boxes[:, :2]), np.minimum(truth[:, None, 2:], boxes[:, 2:])
+    common = (corners[1] - corners[0]).clip(0).prod(2)
+    areas = [(several[:, 2:] - several[:, :2]).prod(1) for several in (truth, boxes)]
+    return int((common / (areas[0][:, None] + areas[1] - common) >= 0.5).any(0).sum())
 
 
 class Steps:
@@ -209,7 +222,10 @@ def large(detector: str, few: int | None) -> dict[str, Any]:
 
 
 def named(detector: str, few: int | None) -> dict[str, Any]:
-    """Detection, then the class by the gallery, against the 25 classes."""
+    """Detection, then the class of the closest reference.
+
+    A box is ranked by its confidence times how much closer its class is than the next one.
+    """
     embedder, looking = load_model(n_threads=N_THREADS), network_detector(detector, NAMED_CONFIDENCE)
     photos = some(groceries("train"), few and 20 * few)
     boxes = [(photo, box) for photo in photos for box in photo.boxes if _shorter_px(box) >= MIN_CROP_PX]
@@ -217,27 +233,31 @@ def named(detector: str, few: int | None) -> dict[str, Any]:
         embed([_product(photo, box) for photo, box in part], embedder).rows
         for part in (boxes[start : start + 64] for start in range(0, len(boxes), 64))
     ])  # fmt: skip
-    labels = np.array([box.label for _, box in boxes])
-    pairs = []
+    classes, class_of = np.unique([box.label for _, box in boxes], return_inverse=True)
+    pairs, ranked = [], []
     for photo in some(groceries("val"), few):
         image = decode(read_bytes(photo.path), source=str(photo.path))
         seen = looking.detect(image)
         crops = crop(image, seen, min_side_px=1)
-        told = np.full(len(seen), "", labels.dtype)
+        told, lead = np.full(len(seen), "", classes.dtype), np.zeros(len(seen))
         if len(crops):
-            queries = embed(crops.pixels, embedder).rows
-            told[crops.detection_index] = labels[(queries @ gallery.T).argmax(1)]
+            likeness = embed(crops.pixels, embedder).rows @ gallery.T
+            best = np.stack([likeness[:, class_of == number].max(axis=1) for number in range(len(classes))], axis=1)
+            first, second = np.sort(best, axis=1)[:, :-3:-1].T
+            told[crops.detection_index] = classes[best.argmax(axis=1)]
+            lead[crops.detection_index] = first - second
         pairs.append(pair_boxes(photo, seen.xyxy, seen.confidence, tuple(told.tolist())))
+        ranked.append(pair_boxes(photo, seen.xyxy, seen.confidence * lead, tuple(told.tolist())))
     limit = looking.own_limit
-    metrics = measure_detection(pairs, is_by_class=True, own_limit=limit)
+    metrics = measure_detection(ranked, is_by_class=True)
     return {
         "figures": {"ap50": metrics.ap50.to_json(), "ap75": metrics.ap75.to_json(), "ap": metrics.ap.to_json()},
         "recall_at_precision": [found.to_json() for found in metrics.at_precision],
         "all_right": _complete_frac(pairs, limit, by_class=True),
         "all_found": _complete_frac(pairs, limit, by_class=False),
         "n_photos": len(pairs),
-        "n_classes": len(set(labels.tolist())),
-        "n_gallery": len(labels),
+        "n_classes": len(classes),
+        "n_gallery": len(class_of),
     }
 
 

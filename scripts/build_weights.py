@@ -4,28 +4,34 @@ python scripts/build_weights.py embedder --data DATA --out FOLDER     about half
 python scripts/build_weights.py detector --data DATA --out FOLDER     about an hour
 
 DATA holds `grocery-store/` (the Grocery Store Dataset: https://github.com/marcusklasson/GroceryStoreDataset, MIT) for
-the embedder, and for the detector `groceries-detection/` (the 5K Groceries Dataset for Object Detection, whose authors
-state no license). FOLDER becomes a run folder; its folder `model` is what belongs into `src/facings/weights/`. Seeds
-are fixed: the same photos, library versions and number of threads give the same weights. A run that was stopped goes
-on.
+the embedder, and `groceries-detection/` (5K Groceries Dataset for Object Detection, whose authors state no license)
+for its neck and for the detector. FOLDER becomes a run folder; its folder `model` is what belongs into
+`src/facings/weights/`. Seeds are fixed: the same photos, library versions and number of threads give the same weights.
+A run that was stopped goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from facings.annotations import AnnotatedPhoto, read_annotations
-from facings.manifest import read_manifest
+from facings.crop import MIN_SIDE_PX
+from facings.manifest import LabelledPhoto, read_manifest
 from facings.simulate.cutouts import boxed_cutouts
 from facings.simulate.shelf_dataset import write_shelves
 from facings.terminal import track
 from facings.train.backbones import BUNDLED, STARTER
 from facings.train.checkpoint import CHECKPOINT_FILE
 from facings.train.detector import DetectorSettings, train_detector
-from facings.train.recognizer import TrainSettings, train_recognizer
+from facings.train.recipe import Recipe
+from facings.train.recognizer import MODEL_FOLDER, TrainSettings, train_recognizer
 
 HELD_OUT_FRAC = 0.05  # enough to set the confidence; test photos take no part
+TRUNK_FOLDER = "trunk"
 N_SHELVES, SHELF_FACINGS, SHELF_PX = 160, (30, 160), (1024, 768)
 SEED = 0
 
@@ -43,7 +49,7 @@ def main() -> None:
 
 
 def build_embedder(data: Path, out: Path, n_threads: int) -> None:
-    """Train and val of the Grocery Store Dataset, from the starter."""
+    """Trunk and neck from train and val of the Grocery Store Dataset; then the neck anew, with other crops besides."""
     photos = [
         photo for split in ("train", "val") for photo in read_manifest(data / "grocery-store" / f"{split}.txt").photos
     ]
@@ -52,12 +58,28 @@ def build_embedder(data: Path, out: Path, n_threads: int) -> None:
         start=STARTER,
         held_out_frac=HELD_OUT_FRAC,
         n_threads=n_threads,
-        is_resumed=(out / CHECKPOINT_FILE).exists(),
+        is_resumed=(out / TRUNK_FOLDER / CHECKPOINT_FILE).exists(),
     )
-    done = train_recognizer(photos, out=out, settings=settings, track=track)
+    trunk = out / TRUNK_FOLDER / MODEL_FOLDER
+    if not trunk.exists():
+        train_recognizer(photos, out=out / TRUNK_FOLDER, settings=settings, track=track)
+    neck = replace(settings, recipe=replace(Recipe(), phases=(), neck_views=1), start=trunk, is_resumed=False)
+    crops = _crops(data / "groceries-detection", len(photos) // 3)
+    done = train_recognizer([*photos, *crops], out=out, settings=neck, track=track)
     print(
         f"{done.n_train} photos, {done.seconds:.0f} s, on {done.n_val} held-out photos {done.classifier_accuracy:.1%}"
     )
+
+
+def _crops(folder: Path, n_crops: int) -> list[LabelledPhoto]:
+    """So many boxes of the train split, by lot: more would weigh its broad classes above single products."""
+    every = [
+        LabelledPhoto(photo.path, f"class {box.label}", box=box.xyxy)
+        for photo in _groceries(folder, "train")
+        for box in photo.boxes
+        if min(box.xyxy[2] - box.xyxy[0], box.xyxy[3] - box.xyxy[1]) >= MIN_SIDE_PX
+    ]
+    return [every[row] for row in np.random.default_rng(SEED).permutation(len(every))[:n_crops].tolist()]
 
 
 def build_detector(data: Path, out: Path, n_threads: int) -> None:
