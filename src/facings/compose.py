@@ -265,7 +265,7 @@ class Workspace(Parts):
         Args:
             photos: Files, and folders of files.
             place: What they show.
-            depth: Units behind one another; None for what the catalog says.
+            depth: Units behind one another; None for what the catalog says, or people's counts show.
             boxes: Where the products are; without it the detector of the settings finds them.
             track: Shows progress.
 

@@ -16,6 +16,7 @@ from facings.adapters.onnx_models import OnnxEmbedder
 from facings.adapters.sql_store import SqlStore, open_store
 from facings.adapters.text import RapidOcrReader, can_read_text
 from facings.adapters.verifier_file import load_pairs, save_pairs
+from facings.apps.authenticity import Readers
 from facings.apps.authenticity_desk import AuthenticityDesk, DeskParts
 from facings.apps.places import Site, load_zone, site_of
 from facings.apps.stock_room import StockRoom, StockRules
@@ -163,9 +164,11 @@ class Parts:
 
         s = self.settings
         registrar = OpenCvRegistrar(n_threads=s.threads)
-        versions = library_versions() | {"opencv": registrar.version}
+        versions = library_versions() | {"opencv": registrar.version, "detector": self.detector.name}
         files = GenuineFiles(self._folder / "genuine")
-        return AuthenticityDesk(self.store, DeskParts(registrar, files, ZxingReader(), versions, s.max_megapixels))
+        readers = Readers(ZxingReader(), RapidOcrReader(n_threads=s.threads) if can_read_text() else None)
+        parts = DeskParts(registrar, self.detector, files, readers, versions, s.max_megapixels)
+        return AuthenticityDesk(self.store, self.store.verdicts, parts)
 
     @property
     def has_uncut_gallery(self) -> bool:

@@ -77,12 +77,18 @@ def say(message: str) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A table on stdout; the columns named in `right` hold numbers."""
-    grid = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", box=None)
+    """A table on stdout; the columns named in `right` hold numbers. One without rows says so."""
+    if title:  # a line of its own: as the table's title it would wrap at the width of the columns
+        out.print(f"[bold]{plain(title)}[/]", soft_wrap=True, highlight=False)
+    told = [[_cell(value) for value in row] for row in rows]
+    if not told:
+        out.print("(nothing)")
+        return
+    grid = Table(header_style="bold", box=None)
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(_cell(value) for value in row))
+    for row in told:
+        grid.add_row(*row)
     out.print(grid)
 
 

@@ -260,10 +260,9 @@ def test_few_shot_writes_page_and_json(run: Run, photos: Path, tmp_path: Path) -
     assert facts["points"][1]["gallery"]["mean"] == 1
     assert json.loads((tmp_path / "facings-evaluation" / "few-shot.json").read_text()) == facts
     assert "<html" in (tmp_path / "facings-evaluation" / "few-shot.html").read_text()
-    shown = run(
-        "evaluate", "few-shot", "--gallery", photos, "--queries", tmp_path / "held-out", "--shots", "1", "--seeds", 1
-    )
+    shown = run("evaluate", "few-shot", "--gallery", photos, "--queries", photos, "--shots", "1", "--seeds", 1)
     assert "100.0%" in shown.out
+    assert "6 queries are gallery photos or look like one, which flatters the figures; no other query" in shown.err
 
 
 def test_few_shot_refuses_shots_that_are_none(run: Run, photos: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ from facings.adapters.sql_store import SqlStore
 from facings.catalog import Product
 from facings.errors import BadInput, FacingsError, GalleryInvalid, ModelMismatch, StoreFailed
 from facings.gallery import Box, NewReference
-from facings.inbox.crops import CropRow, Event, KeptCrop, Standing, UnknownBox
-from facings.types import Candidate, Decision, Reading, Recognition
+from facings.inbox.crops import Action, CropRow, Event, KeptCrop, Standing, UnknownBox
+from facings.types import Candidate, Decision, Reading, Recognition, Verdict
 from ports.test_store import SPACE, Place, as_written, make_row, place, store
 
 __all__ = ["place", "store"]  # fixtures
@@ -39,13 +40,15 @@ def inbox(store: SqlStore) -> SqlInbox:
     return store.inbox
 
 
-def see(store: SqlStore, photo_id: str, *boxes: tuple[Box, str], place: str = "bay", hour: float = 0) -> None:
+def see(
+    store: SqlStore, photo_id: str, *boxes: tuple[Box, Verdict | Literal["small"]], place: str = "bay", hour: float = 0
+) -> None:
     """Put a reading on record whose boxes have these verdicts; "small" is a box that was compared with nothing."""
     best = Candidate("tea", 0.5, 1)
     recognitions = tuple(
         Recognition(
             box, 0.9, Decision("unknown", None, ()) if verdict == "small"
-            else Decision(verdict, "tea" if verdict == "accepted" else None, (best,)),  # type: ignore[arg-type]
+            else Decision(verdict, "tea" if verdict == "accepted" else None, (best,)),
         )
         for box, verdict in boxes
     )  # fmt: skip
@@ -226,17 +229,17 @@ def test_a_reference_of_another_product_in_the_same_box_does_not_keep_a_naming_a
     ],
 )
 def test_of_two_who_settle_a_crop_the_first_counts(
-    first: str | None, then: str, message: str, store: SqlStore, inbox: SqlInbox
+    first: Action | None, then: Action, message: str, store: SqlStore, inbox: SqlInbox
 ) -> None:
     crops = keep(inbox, 3)
 
-    def do(action: str, chosen: list[KeptCrop], author: str) -> None:
+    def do(action: Action, chosen: list[KeptCrop], author: str) -> None:
         if action == "named":
             name(store, chosen, "milk" if author == "ann" else "tea", author=author)
         else:
             ids = tuple(crop.crop_id for crop in chosen)
             sku = "tea" if action == "proposed" else ""
-            inbox.append(Event(action, ids, author, sku))  # type: ignore[arg-type]
+            inbox.append(Event(action, ids, author, sku))
 
     if first:
         do(first, crops[:2], "ann")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from facings.adapters.sql_migrate import migrate
 from facings.adapters.sql_store import SqlStore
 from facings.errors import GalleryInvalid, ModelMismatch
 from facings.gallery import Gallery, Space
-from facings.kept_index import MemoryIndex
+from facings.kept_index import GalleryChanges, MemoryIndex
 from facings.match import ExactIndex
 from ports.steps import steps
 from ports.test_store import Place, add, everything, make_new, make_row, place, store
@@ -36,6 +37,10 @@ def fill(store: SqlStore, space_id: str, n: int | None = None) -> int:
     pending = store.spaces.pending(space_id)[:n]
     rows = np.array([-make_row(int(r.photo_id, 16)) for r in pending], np.float32).reshape(-1, DIM)
     return store.spaces.add_rows(pending, rows, rows[::-1], space(space_id))
+
+
+def changes_of(store: SqlStore, space_id: str, version: int, mark: str) -> GalleryChanges:
+    return store.changes_since(version, space_id, DIM, mark=mark)
 
 
 def switch(store: SqlStore, space_id: str) -> bool:
@@ -257,9 +262,7 @@ def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
                 made = {r.photo_id for r in store.references(reader.space_id)}
                 assert made == self.made[name]
                 if next(_numbers) % 2:  # readers look now and then
-                    reader.kept.follow(
-                        lambda version, mark, who=reader: store.changes_since(version, who.space_id, DIM, mark=mark)  # type: ignore[misc]
-                    )
+                    reader.kept.follow(partial(changes_of, store, reader.space_id))
                     wanted = {r.reference_id for r in store.references()} if name == self.live else set()
                     assert set(reader.kept.index.contents()[0].tolist()) == wanted
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from facings.errors import BadInput
 from facings.match import ExactIndex, VectorIndex
@@ -64,7 +64,7 @@ def make_index(name: str, request: pytest.FixtureRequest) -> Iterator[MakeIndex]
         yield lambda dim: module.FaissIndex(dim, **limit)
     else:
         module = pytest.importorskip("facings.adapters.pgvector_index")
-        engine = create_engine(request.getfixturevalue("postgresql")())
+        engine = create_engine(request.getfixturevalue("databases").make())
         yield lambda dim: module.PgVectorIndex(engine, f"space-{next(_numbers)}", dim, **limit)
         engine.dispose()
 
@@ -73,9 +73,11 @@ def reload(index: Any, folder: Path) -> VectorIndex:
     """What a process finds that starts: the index as it was saved, or that in the database."""
     limit = {"n_exact": index._n_exact} if hasattr(index, "_n_exact") else {}
     if not hasattr(index, "save"):
-        return type(index)(index._engine, index._space_id, DIM, **limit)  # type: ignore[no-any-return]
+        again: VectorIndex = type(index)(index._engine, index._space_id, DIM, **limit)
+        return again
     index.save(folder)
-    return type(index).load(folder, DIM, **limit)  # type: ignore[no-any-return]
+    loaded: VectorIndex = type(index).load(folder, DIM, **limit)
+    return loaded
 
 
 def ids_of(*ids: int) -> IntArray:
@@ -319,6 +321,31 @@ def test_searching_while_others_add_and_remove(make_index: MakeIndex, name: str)
                 assert (ids[:, 0] == [0, 1, 2, 3]).all()
         changing.result()
     assert len(index) == 50
+
+
+def test_the_database_looks_through_as_many_lists_as_the_gallery_needs(postgresql: Callable[[], str]) -> None:
+    module = pytest.importorskip("facings.adapters.pgvector_index")
+    engine, rows = create_engine(postgresql()), clusters(60, 10, 32)
+    index = module.PgVectorIndex(engine, "space", 32, n_exact=100)
+
+    def n_probes() -> Any:
+        with engine.connect() as connection:
+            return connection.scalar(text("SELECT n_probes FROM index_state"))
+
+    index.add(np.arange(100), rows[:100])
+    assert n_probes() == 0  # all are compared with
+    index.add(np.arange(100, 600), rows[100:])
+    assert 4 <= n_probes() < 24  # of √600 lists
+    found, _ = index.search(rows, 10)
+    wanted = (rows @ rows.T).argsort(1)[:, -10:]
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), wanted.tolist(), strict=True)]) > 0.95
+
+    with engine.begin() as connection:  # as tables were made before
+        connection.execute(text("ALTER TABLE index_state DROP COLUMN n_probes"))
+    again = module.PgVectorIndex(engine, "space", 32, n_exact=100)
+    assert n_probes() == 2  # a tenth of the lists
+    assert again.search(rows[:3], 1)[0][:, 0].tolist() == [0, 1, 2]
+    engine.dispose()
 
 
 def test_two_writers_in_a_database_lose_nothing(postgresql: Callable[[], str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,10 +57,10 @@ def test_a_flipped_byte_is_found(tmp_path: Path) -> None:
         pytest.param({"rows": QUERIES.rows, "skus": np.array(list(QUERIES.skus), object)}, id="pickled objects"),
     ],
 )
-def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, arrays: dict[str, Any]) -> None:
     path = save_queries(tmp_path, "space-1", QUERIES)
     with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+        np.savez(file, **arrays)
     with pytest.raises(StoreFailed, match="is damaged"):
         load_queries(tmp_path, "space-1", 3)
 

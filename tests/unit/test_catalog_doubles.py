@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from facings.catalog import Product
@@ -47,8 +49,8 @@ OTHER = "96385074"
         pytest.param({"name": "Молоко"}, {"name": "МОЛОКО"}, "the same name", id="Cyrillic"),
     ],
 )
-def test_a_pair(first: dict[str, str], second: dict[str, str], why: str | None) -> None:
-    found = find_doubles([Product("b", **second), Product("a", **first)])  # type: ignore[arg-type]
+def test_a_pair(first: dict[str, Any], second: dict[str, Any], why: str | None) -> None:
+    found = find_doubles([Product("b", **second), Product("a", **first)])
     assert found == ([] if why is None else [CatalogDouble("a", "b", why)])
 
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,10 +105,10 @@ def test_a_copy_cut_off_goes_on_and_gives_no_id_twice(
     many.add_references(new, embedder=FakeEmbedder(), model="m", products=[Product(f"p{n}") for n in range(9)])
     n_batches, real = itertools.count(1), target.copy_references
 
-    def fail_in_the_second(*arguments: object, **named: object) -> object:
+    def fail_in_the_second(*arguments: Any, **named: Any) -> object:
         if next(n_batches) == 2:
             raise StoreFailed("the database went away")
-        return real(*arguments, **named)  # type: ignore[arg-type]
+        return real(*arguments, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(target, "copy_references", fail_in_the_second)

@@ -12,13 +12,16 @@ from facings.apps.genuine_pack import GenuinePack, GenuinePhoto
 from facings.apps.pack_inspection import GenuineMaps, Vouching
 from facings.apps.registration import Landmarks
 from facings.errors import StoreFailed
+from facings.evidence import TextLine
+
+LINES = (TextLine("crème", (1.0, 2.5, 9.0, 6.0), 0.9),)
 
 
 def prepared(sku: str) -> GenuinePack:
     rng = np.random.default_rng(2)
     marks = Landmarks(rng.random((7, 2), np.float32), rng.random((7, 128), np.float32), (40, 30))
     maps = GenuineMaps(rng.random((5, 6)) < 0.5, rng.random((3, 5, 6), np.float32))
-    photo = GenuinePhoto(41, marks, Vouching((4, 0, 28, 20), maps))
+    photo = GenuinePhoto(41, marks, Vouching((4, 0, 28, 20), maps), LINES)
     return GenuinePack(sku, (photo, photo), rng.random((2, 3)))
 
 
@@ -31,6 +34,7 @@ def test_a_product_comes_back(tmp_path: Path) -> None:
     assert (back.sku, len(back.photos), back.photos[0].number) == (pack.sku, 2, 41)
     np.testing.assert_array_equal(back.scores, pack.scores)
     mine, theirs = pack.photos[0], back.photos[0]
+    assert theirs.lines == LINES
     assert theirs.landmarks.size_px == (40, 30)
     assert theirs.vouching.box == (4, 0, 28, 20)
     np.testing.assert_array_equal(theirs.landmarks.xy, mine.landmarks.xy)

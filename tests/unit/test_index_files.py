@@ -204,6 +204,11 @@ def test_a_process_killed_while_writing_leaves_the_old_one(tmp_path: Path) -> No
     assert any(folder.suffix == ".part" for folder in tmp_path.iterdir())
     kept = FileIndex(tmp_path, EXACT, "space", DIM)
     asked: list[tuple[int, str]] = []
-    kept.follow(lambda version, mark: asked.append((version, mark)) or changes(version, 50, 1))  # type: ignore[func-returns-value]
+
+    def fetch(version: int, mark: str) -> GalleryChanges:
+        asked.append((version, mark))
+        return changes(version, 50, 1)
+
+    kept.follow(fetch)
     assert asked == [(7, "mark")]
     assert len(kept.index) == 5

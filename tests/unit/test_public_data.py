@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,8 @@ class Server:
         server = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
-            def __init__(self, *args: object) -> None:
-                super().__init__(*args, directory=str(root))  # type: ignore[arg-type]
+            def __init__(self, *args: Any) -> None:
+                super().__init__(*args, directory=str(root))
 
             def do_GET(self) -> None:
                 server.asked.append(self.path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,9 +66,9 @@ def test_missing_products_leave_the_others_where_they_are(tilt: list[float], gon
 
 @settings(max_examples=20, deadline=None)
 @given(shifts, st.randoms(use_true_random=False))
-def test_order_of_the_boxes_does_not_matter(tilt: list[float], lot: object) -> None:
+def test_order_of_the_boxes_does_not_matter(tilt: list[float], lot: Random) -> None:
     boxes = boxes_of(UNITS, tilt)
-    order = np.random.default_rng(lot.randrange(1000)).permutation(len(boxes))  # type: ignore[attr-defined]
+    order = np.random.default_rng(lot.randrange(1000)).permutation(len(boxes))
     shuffled = [[int(order[n]) for n in row.boxes] for row in find_rows(boxes[order]).rows]
     assert shuffled == [list(row.boxes) for row in find_rows(boxes).rows]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conftest import DIM, FakeEmbedder, PrepareSqlite
-from facings.adapters import sql_store
+from facings.adapters import sql_engine
 from facings.adapters.sql_migrate import migrate
 from facings.adapters.sql_store import SqlStore, init_store, open_store
 from facings.catalog import Product
@@ -115,7 +115,7 @@ def test_a_sqlite_url_is_a_store_too(tmp_path: Path) -> None:
 def test_a_store_has_the_settings_that_keep_it_safe(
     tmp_path: Path, no_power_cut: PrepareSqlite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql_store, "_prepare_sqlite", no_power_cut)  # as it is outside of tests
+    monkeypatch.setattr(sql_engine, "_prepare_sqlite", no_power_cut)  # as it is outside of tests
     store = init_store(str(tmp_path))
     with store._engine.connect() as connection:
         found = {
@@ -128,7 +128,7 @@ def test_a_store_has_the_settings_that_keep_it_safe(
 
 
 def test_a_migration_cut_short_leaves_nothing(tmp_path: Path) -> None:
-    engine = sql_store._engine(f"sqlite:///{tmp_path / 'facings.db'}")
+    engine = sql_engine.open_engine(f"sqlite:///{tmp_path / 'facings.db'}")
     with (
         pytest.raises(KeyboardInterrupt),
         engine.execution_options(is_write=True).begin() as connection,
@@ -172,7 +172,7 @@ def test_a_database_that_may_only_be_read(store: SqlStore) -> None:
 
 
 def test_a_lock_held_for_too_long_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql_store, "BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(sql_engine, "BUSY_TIMEOUT_S", 0.02)
     store = init_store(str(tmp_path))
     with closing(sqlite3.connect(tmp_path / "facings.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -24,6 +24,19 @@ def test_names_of_files_cannot_write_to_the_screen_or_change_its_colors(capsys: 
     assert shown.err.count(SHOWN) == 5
 
 
+def test_title_is_one_line_however_narrow_the_table_is(capsys: pytest.CaptureFixture[str]) -> None:
+    title = f"{HOSTILE}, counted on a day in November"
+    terminal.table(title, ("sku", "n"), [("a", 1)], right=("n",))
+    shown = capsys.readouterr().out
+    assert [line.split() for line in shown.splitlines()[1:]] == [["sku", "n"], ["a", "1"]]
+    assert shown.splitlines()[0] == title.replace(HOSTILE, SHOWN)
+
+
+def test_table_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.table("Seen", ("sku", "n"), iter([]))
+    assert capsys.readouterr().out == "Seen\n(nothing)\n"
+
+
 def test_progress_is_quiet_off_a_terminal_and_gives_every_item(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(terminal.track(iter("abc"), "Working", 3)) == ["a", "b", "c"]
     assert capsys.readouterr() == ("", "")

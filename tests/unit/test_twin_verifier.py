@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -24,8 +26,8 @@ def photos(
     return cells.astype(np.float32), (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def pair(n_first: int = 10, n_second: int = 12, **kinds: float) -> PairPhotos:
-    cells, rows = photos(n_first, n_second, **kinds)  # type: ignore[arg-type]
+def pair(n_first: int = 10, n_second: int = 12, **kinds: Any) -> PairPhotos:
+    cells, rows = photos(n_first, n_second, **kinds)
     return PairPhotos(average(cells), rows, n_first)
 
 

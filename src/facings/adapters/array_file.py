@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facings.errors import StoreFailed
+from facings.whole_file import replaced_file
 
 Read = TypeVar("Read")
 
@@ -28,17 +27,10 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], what: str) -> No
     Raises:
         StoreFailed: The disk is full or the folder cannot be written; what was there is left as it was.
     """
-    part = path.with_suffix(f".{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with replaced_file(path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # its own flag is among the names, to a type checker
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise StoreFailed(f"{path}: {what} cannot be kept ({error.strerror or error}).") from error
 
 

@@ -14,14 +14,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from facings.adapters.list_tuning import K, enough_lists, queries_near
 from facings.errors import DependencyMissing, StoreFailed
 from facings.match import ExactIndex, best_first, check_new, check_queries, check_there, refuse_known
 from facings.types import FloatArray, IntArray
 
 N_EXACT = 20_000
 _N_TUNING = 200
-_TUNING_COSINE = 0.8  # a query is about as far from its product's photos
-_WANTED_RECALL = 0.99
 _FILE = "index.faiss"
 _CHUNK = 16_384  # rows at a time that a list is looked up for
 
@@ -189,22 +188,12 @@ class FaissIndex:
         self._exact = None
 
     def _n_probes(self, rows: FloatArray) -> int:
-        """The least number of lists, doubling, that finds the ten most similar of most queries near the rows."""
+        """In how many lists to look, see `list_tuning.py`."""
         rng = np.random.default_rng(0)
-        picked = rows[rng.choice(len(rows), min(_N_TUNING, len(rows)), replace=False)]
-        aside = rng.normal(size=picked.shape)
-        aside /= np.linalg.norm(aside, axis=1, keepdims=True)
-        queries = (_TUNING_COSINE * picked + (1 - _TUNING_COSINE**2) ** 0.5 * aside).astype(np.float32)
-        k = min(10, len(rows))
+        queries = queries_near(rows[rng.choice(len(rows), min(_N_TUNING, len(rows)), replace=False)])
+        k = min(K, len(rows))
         wanted, _ = self._probe(queries, k, self._lists.nlist)
-        n_probes = 4
-        while n_probes < self._lists.nlist:
-            found, _ = self._probe(queries, k, n_probes)
-            n_found = sum(len(np.intersect1d(*pair)) for pair in zip(found, wanted, strict=True))
-            if n_found >= _WANTED_RECALL * wanted.size:
-                return n_probes
-            n_probes *= 2
-        return int(self._lists.nlist)
+        return enough_lists(lambda n: self._probe(queries, k, n)[0], wanted, int(self._lists.nlist))
 
     def _probe(self, queries: FloatArray, k: int, n_probes: int) -> tuple[IntArray, FloatArray]:
         """FAISS's own answer: the k most similar in so many lists, id -1 where they hold fewer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from facings.apps.genuine_pack import GenuinePack, GenuinePhoto
 from facings.apps.pack_inspection import GenuineMaps, Vouching
 from facings.apps.registration import Landmarks
 from facings.errors import StoreFailed
+from facings.evidence import TextLine
 
 
 class GenuineFiles:
@@ -81,6 +83,7 @@ def _arrays(photo: GenuinePhoto, n: int) -> dict[str, NDArray[Any]]:
         f"box_{n}": np.array(photo.vouching.box, np.int64),
         f"vouched_{n}": maps.is_vouched,
         f"expected_{n}": maps.expected.astype(np.float16),
+        f"lines_{n}": np.array(json.dumps([(line.text, line.box, line.confidence) for line in photo.lines])),
     }
 
 
@@ -89,4 +92,5 @@ def _photo(kept: Mapping[str, NDArray[Any]], n: int, number: int) -> GenuinePhot
     width, height = kept[f"size_{n}"].tolist()
     maps = GenuineMaps(kept[f"vouched_{n}"], kept[f"expected_{n}"].astype(np.float32))
     marks = Landmarks(kept[f"xy_{n}"], kept[f"descriptors_{n}"].astype(np.float32), (width, height))
-    return GenuinePhoto(number, marks, Vouching((x1, y1, x2, y2), maps))
+    lines = tuple(TextLine(text, tuple(box), sure) for text, box, sure in json.loads(str(kept[f"lines_{n}"])))
+    return GenuinePhoto(number, marks, Vouching((x1, y1, x2, y2), maps), lines)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facings.apps.registration import MIN_INLIERS, Landmarks, PixelBox, Registration, is_plausible, moved
 from facings.errors import DependencyMissing
-from facings.types import FloatArray, UInt8Array
+from facings.types import FloatArray, IntArray, UInt8Array
 
 try:
     import cv2
@@ -36,7 +36,6 @@ class OpenCvRegistrar:
     def __init__(self, *, n_threads: int) -> None:
         cv2.setNumThreads(n_threads)
         self._points = cv2.SIFT.create(_MAX_POINTS)
-        self._matcher = cv2.BFMatcher(cv2.NORM_L2)
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     @property
@@ -62,14 +61,9 @@ class OpenCvRegistrar:
         """See `Registrar.register`."""
         if min(len(query.xy), len(reference.xy)) < MIN_INLIERS:
             return None
-        pairs = [
-            (best.queryIdx, best.trainIdx)
-            for best, second in self._matcher.knnMatch(query.descriptors, reference.descriptors, k=2)
-            if best.distance < _RATIO * second.distance
-        ]
-        if len(pairs) < MIN_INLIERS:
+        of_query, of_reference = _told_apart(query.descriptors, reference.descriptors)
+        if len(of_query) < MIN_INLIERS:
             return None
-        of_query, of_reference = np.array(pairs).T
         points = np.hstack([query.xy[of_query], reference.xy[of_reference]])
         error_px = _MAX_ERROR_PX * max(1.0, max(reference.size_px) / _LOOKED_AT_PX)
         cv2.setRNGSeed(0)
@@ -113,6 +107,17 @@ class OpenCvRegistrar:
         total = _blurred(weight, _SMOOTH_PX) + 1e-3  # far from all that agrees nothing moves
         moved_x, moved_y = (_blurred(weight * flow[..., k], _SMOOTH_PX) / total for k in (0, 1))
         return x + moved_x, y + moved_y
+
+
+def _told_apart(query: FloatArray, reference: FloatArray) -> tuple[IntArray, IntArray]:
+    """Points of the query whose closest one in the reference is clearly closer than the second, and these closest."""
+    squared = (query**2).sum(1)[:, None] + (reference**2).sum(1) - 2 * query @ reference.T
+    closest = squared.argmin(1)
+    rows = np.arange(len(squared))
+    best = squared[rows, closest]
+    squared[rows, closest] = np.inf
+    is_clear = np.maximum(best, 0) < _RATIO**2 * squared.min(1)
+    return rows[is_clear], closest[is_clear]
 
 
 def _gray(pixels: UInt8Array) -> FloatArray:

@@ -1,13 +1,14 @@
 """A gallery's index in PostgreSQL by pgvector, shared by all processes that use the store.
 
 Rows lie beside the store's tables in half precision, in one table for each embedding space. A small gallery is compared
-with in full by the server, a large one through inverted lists (IVFFlat). Whoever first sees a newer gallery brings the
-table up to date in one transaction; the others wait for it and go on. No process holds the vectors. HNSW is not used:
-a removed row would stay in its graph until the server tidies up.
+with in full by the server, a large one through inverted lists (IVFFlat), as many of them as the gallery itself shows to
+be enough. Whoever first sees a newer gallery brings the table up to date in one transaction; the others wait for it and
+go on. No process holds the vectors. HNSW is not used: a removed row would stay in its graph until the server tidies up.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
+from facings.adapters.list_tuning import K, enough_lists, queries_near
 from facings.errors import ConfigInvalid, ModelMismatch, StoreFailed
 from facings.kept_index import Fetch
 from facings.match import VectorIndex, best_first, check_new, check_queries, check_there, refuse_known
@@ -23,6 +25,8 @@ from facings.types import FloatArray, IntArray
 
 N_EXACT = 20_000
 _CHUNK = 1000  # rows a statement
+_N_TUNING = 32  # rows that lists are tried with; each is compared with all once
+_ANY_VERSION = 2**31 - 1
 _SETUP_LOCK = 0x0FAC1465
 T = TypeVar("T")
 
@@ -79,7 +83,7 @@ class PgVectorIndex:
     def search(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
         """See `VectorIndex.search`."""
         check_queries(queries, self._dim)
-        found = self._retried(lambda connection: self._nearest(connection, queries, k)) if k and len(queries) else []
+        found = self._retried(lambda connection: self._answer(connection, queries, k)) if k and len(queries) else []
         n_found = len(found) // len(queries) if len(queries) else min(k, len(self))
         shape = (len(queries), n_found)
         ids = np.array([line.reference_id for line in found], np.int64).reshape(shape)
@@ -93,7 +97,7 @@ class PgVectorIndex:
             changes = fetch(state.version, state.mark)
             if changes.since != state.version:
                 connection.execute(text(f"DELETE FROM {self._table}"))
-                connection.execute(_SET_STATE, {"space_id": self._space_id, "n_rows": 0, "n_listed": state.n_listed})
+                connection.execute(_SET_STATE, {**state._mapping, "n_rows": 0})
             # Those gone from the table already were removed there by hand; the outcome is the same.
             self._change(connection, changes.ids, changes.rows, changes.removed, version=changes.version)
             values = {"space_id": self._space_id, "version": changes.version, "mark": changes.mark}
@@ -105,16 +109,20 @@ class PgVectorIndex:
         self._version = self._retried(catch_up)
         return self._version
 
+    def _answer(self, connection: Connection, queries: FloatArray, k: int) -> Sequence[Any]:
+        return self._nearest(connection, queries, k, self._state(connection).n_probes, version=self._version)
+
     def _set_up(self, connection: Connection) -> int:
         """Make what is missing; the version that the table holds."""
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})"))  # CREATE … IF NOT EXISTS can race
         for statement in (
             "CREATE EXTENSION IF NOT EXISTS vector",
             _MAKE_STATE,
+            *([] if connection.scalar(text(_HAS_PROBES)) else _ADD_PROBES),
             f"CREATE TABLE IF NOT EXISTS {self._table} {_COLUMNS.format(dim=self._dim)}",
         ):
             connection.execute(text(statement))
-        start = text("INSERT INTO index_state VALUES (:space_id, :dim, 0, '', 0, 0) ON CONFLICT DO NOTHING")
+        start = text("INSERT INTO index_state VALUES (:space_id, :dim, 0, '', 0, 0, 0) ON CONFLICT DO NOTHING")
         connection.execute(start, {"space_id": self._space_id, "dim": self._dim})
         state = self._state(connection)
         if state.dim != self._dim:
@@ -148,8 +156,8 @@ class PgVectorIndex:
         if ids is not None and rows is not None:
             self._insert(connection, ids, rows, state.version if version is None else version)
             n_rows += len(ids)
-        n_listed = self._list(connection, n_rows, state.n_listed)
-        values = {"space_id": self._space_id, "n_rows": n_rows, "n_listed": n_listed}
+        n_listed, n_probes = self._list(connection, n_rows, state)
+        values = {"space_id": self._space_id, "n_rows": n_rows, "n_listed": n_listed, "n_probes": n_probes}
         connection.execute(_SET_STATE, values)
 
     def _insert(self, connection: Connection, ids: IntArray, rows: FloatArray, version: int) -> None:
@@ -162,13 +170,18 @@ class PgVectorIndex:
             values = {"ids": ids[chunk].tolist(), "rows": _texts(rows[chunk]), "version": version}
             connection.execute(insert, values)
 
-    def _list(self, connection: Connection, n_rows: int, n_listed: int) -> int:
-        """Put the rows into lists when they are many, and anew when they are four times as many or a quarter."""
+    def _list(self, connection: Connection, n_rows: int, state: Any) -> tuple[int, int]:
+        """Put the rows into lists when they are many, and anew when they are four times as many or a quarter.
+
+        Returns:
+            How many rows there were when lists were made, 0 for no lists; in how many lists to look.
+        """
+        n_listed = state.n_listed
         if (n_rows <= self._n_exact and not n_listed) or n_listed / 4 < n_rows < 4 * n_listed:
-            return n_listed
+            return n_listed, state.n_probes
         connection.execute(text(f"DROP INDEX IF EXISTS {self._lists}"))
         if n_rows <= self._n_exact:
-            return 0
+            return 0, 0
         n_lists = _n_lists(n_rows)
         n_megabytes = 64 + n_lists**2 // 2500  # what k-means on 50 rows a list needs, twice over
         connection.execute(text(f"SET LOCAL maintenance_work_mem = '{n_megabytes}MB'"))
@@ -178,13 +191,25 @@ class PgVectorIndex:
                 f"WITH (lists = {n_lists})"
             )
         )
-        return n_rows
+        return n_rows, self._enough_lists(connection, n_lists)
 
-    def _nearest(self, connection: Connection, queries: FloatArray, k: int) -> Sequence[Any]:
-        n_listed = self._state(connection).n_listed
+    def _enough_lists(self, connection: Connection, n_lists: int) -> int:
+        """In how many lists to look, see `list_tuning.py`."""
+        picked = text(f"SELECT embedding::text FROM {self._table} ORDER BY md5(reference_id::text) LIMIT {_N_TUNING}")
+        queries = queries_near(np.array([json.loads(row) for row in connection.scalars(picked)], np.float32))
+
+        def look(n_probes: int) -> IntArray:
+            found = self._nearest(connection, queries, K, n_probes, version=_ANY_VERSION)
+            return np.array([line.reference_id for line in found], np.int64).reshape(len(queries), -1)
+
+        return enough_lists(look, look(n_lists), n_lists)
+
+    def _nearest(
+        self, connection: Connection, queries: FloatArray, k: int, n_probes: int, *, version: int
+    ) -> Sequence[Any]:
+        """The rows most similar to each query, in so many lists; 0 where there are none."""
         order = "embedding <#> q.vec"
-        if n_listed:
-            n_probes = max(1, round(_n_lists(n_listed) / 10))
+        if n_probes:
             connection.execute(text(f"SET LOCAL ivfflat.probes = {n_probes}"))
             connection.execute(text("SET LOCAL ivfflat.iterative_scan = relaxed_order"))  # until k rows are found
         else:
@@ -197,7 +222,7 @@ class PgVectorIndex:
             f"(SELECT reference_id, -(embedding <#> q.vec) AS cosine FROM {self._table} "
             f"WHERE version <= :version ORDER BY {order} LIMIT :k) AS near ORDER BY q.number"
         )
-        values = {"queries": _texts(queries), "version": self._version, "k": k}
+        values = {"queries": _texts(queries), "version": version, "k": k}
         return connection.execute(query, values).all()
 
     def _retried(self, act: Callable[[Connection], T]) -> T:
@@ -240,9 +265,18 @@ def _table_of(engine: Engine, space_id: str) -> str:
 
 _MAKE_STATE = """CREATE TABLE IF NOT EXISTS index_state (
     space_id text PRIMARY KEY, dim integer NOT NULL, version integer NOT NULL, mark text NOT NULL,
-    n_rows integer NOT NULL, n_listed integer NOT NULL)"""
+    n_rows integer NOT NULL, n_listed integer NOT NULL, n_probes integer NOT NULL)"""
+# A table that was made earlier may lack a column; then a tenth of the lists was looked through.
+_HAS_PROBES = """SELECT count(*) FROM pg_attribute
+    WHERE attrelid = to_regclass('index_state') AND attname = 'n_probes'"""
+_ADD_PROBES = (
+    "ALTER TABLE index_state ADD COLUMN IF NOT EXISTS n_probes integer NOT NULL DEFAULT 0",
+    "UPDATE index_state SET n_probes = greatest(1, round(sqrt(n_listed) / 10)) WHERE n_listed > 0",
+)
 _COLUMNS = "(reference_id bigint PRIMARY KEY, version integer NOT NULL, embedding halfvec({dim}) NOT NULL)"
-_SET_STATE = text("UPDATE index_state SET n_rows = :n_rows, n_listed = :n_listed WHERE space_id = :space_id")
+_SET_STATE = text(
+    "UPDATE index_state SET n_rows = :n_rows, n_listed = :n_listed, n_probes = :n_probes WHERE space_id = :space_id"
+)
 
 
 def _n_lists(n_rows: int) -> int:

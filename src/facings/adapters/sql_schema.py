@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0008"
+REVISION = "0009"
 
 metadata = MetaData()
 
@@ -247,5 +247,41 @@ inbox_event_crop = Table(
     Index("inbox_event_crop_crop", "crop_id"),
 )
 
+# A verdict of `facings verify`: `answer` is its JSON, as it was answered.
+pack_verdict = Table(
+    "pack_verdict",
+    metadata,
+    Column("verdict_id", Integer, primary_key=True, autoincrement=True),
+    Column("photo_id", String(64), nullable=False),
+    Column("sku", String(128), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("recorded_at", String(32), nullable=False),
+    Index("pack_verdict_photo", "photo_id", "sku"),
+    Index("pack_verdict_sku", "sku"),
+    sqlite_autoincrement=True,
+)
+
+# What a person found out about the pack later; of several rulings the last counts.
+pack_ruling = Table(
+    "pack_ruling",
+    metadata,
+    Column("ruling_id", Integer, primary_key=True, autoincrement=True),
+    Column("verdict_id", Integer, ForeignKey("pack_verdict.verdict_id"), nullable=False),
+    Column("is_genuine", Boolean, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("recorded_at", String(32), nullable=False),
+    Index("pack_ruling_verdict", "verdict_id"),
+    sqlite_autoincrement=True,
+)
+
 # Lines of the record and of the ledger are written once. The database itself holds to that.
-APPEND_ONLY = ("reading", "observation", "stock_event", "inbox_event", "inbox_event_crop")
+APPEND_ONLY = (
+    "reading",
+    "observation",
+    "stock_event",
+    "inbox_event",
+    "inbox_event_crop",
+    "pack_verdict",
+    "pack_ruling",
+)

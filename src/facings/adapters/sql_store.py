@@ -6,10 +6,8 @@ store.
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,26 +17,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    RowMapping,
-    bindparam,
-    create_engine,
-    event,
-    func,
-    inspect,
-    make_url,
-    select,
-    text,
-)
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, RowMapping, bindparam, func, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from facings.adapters import sql_schema as t
 from facings.adapters.photo_files import PhotoFiles
+from facings.adapters.sql_engine import open_engine, shown, store_failed, transaction
 from facings.adapters.sql_inbox import SqlInbox
 from facings.adapters.sql_ledger import SqlLedger, to_text
+from facings.adapters.sql_readings import append_reading, readings
 from facings.adapters.sql_references import (
     COLUMNS,
     box_text,
@@ -47,24 +34,20 @@ from facings.adapters.sql_references import (
     live_since,
     live_space,
     make_live,
-    plain,
     reference_line,
     to_reference,
     to_rows,
 )
 from facings.adapters.sql_spaces import SqlSpaces
+from facings.adapters.sql_verdicts import SqlVerdicts
 from facings.catalog import Product
 from facings.embed import Embedder
-from facings.errors import BadInput, DependencyMissing, StoreFailed
-from facings.evidence import Evidence
+from facings.errors import BadInput, StoreFailed
 from facings.gallery import Added, NewReference, Reference, Space, refuse_space
 from facings.kept_index import GalleryChanges
-from facings.quality import Advice, PhotoQuality
-from facings.types import Candidate, Decision, FloatArray, IntArray, Reading, Recognition
+from facings.types import FloatArray, IntArray, Reading
 
-BUSY_TIMEOUT_S = 30.0
 _DATABASE_FILE, _PHOTO_FOLDER = "facings.db", "photos"
-_DIALECTS = ("sqlite", "postgresql")
 
 
 class SqlStore:
@@ -75,7 +58,7 @@ class SqlStore:
         photos: The folder of photos.
 
     Its `ledger` is the stock ledger of the same database, its `inbox` what the gallery did not know, its `spaces` the
-    gallery's rows of other models.
+    gallery's rows of other models, its `verdicts` those on packs.
     """
 
     def __init__(self, engine: Engine, photos: PhotoFiles) -> None:
@@ -84,6 +67,7 @@ class SqlStore:
         self.ledger = SqlLedger(self._transaction)
         self.inbox = SqlInbox(self._transaction, _add_references, _lock_gallery)
         self.spaces = SqlSpaces(self._transaction, _lock_gallery, _next_version, _put_space)
+        self.verdicts = SqlVerdicts(self._transaction)
 
     @property
     def engine(self) -> Engine:
@@ -221,33 +205,8 @@ class SqlStore:
 
     def append_reading(self, reading: Reading, fingerprint: str) -> bool:
         """See `record.ReadingStore`."""
-        line = {
-            "fingerprint": fingerprint,
-            "photo_id": reading.photo_id,
-            "photo": plain(reading.photo),
-            "width": reading.width,
-            "height": reading.height,
-            "seen_at": to_text(reading.seen_at),
-            "recorded_at": to_text(datetime.now(UTC)),
-            "place": plain(reading.place),
-            "detector": reading.detector,
-            "space_id": reading.space_id,
-            "gallery_version": reading.gallery_version,
-            "notes": json.dumps(reading.notes),
-            "quality": None if reading.quality is None else json.dumps(asdict(reading.quality)),
-            "max_false_accept": reading.max_false_accept,
-        }
         with self._transaction(is_write=True) as connection:
-            same = (t.reading.c.photo_id == reading.photo_id) & (t.reading.c.place == line["place"])
-            last = select(t.reading.c.fingerprint).where(same).order_by(t.reading.c.reading_id.desc()).limit(1)
-            if connection.scalar(last) == fingerprint:
-                return False
-            insert = t.reading.insert().values(line).returning(t.reading.c.reading_id)
-            reading_id = connection.execute(insert).scalar_one()
-            lines = [_observation_line(reading_id, r) for r in reading.recognitions]
-            if lines:
-                connection.execute(t.observation.insert(), lines)
-            return True
+            return append_reading(connection, reading, fingerprint)
 
     def first_seen(self, photo_id: str) -> datetime | None:
         """See `record.ReadingStore`."""
@@ -257,18 +216,8 @@ class SqlStore:
 
     def readings(self, *, latest_only: bool = True) -> list[Reading]:
         """See `record.ReadingStore`."""
-        query = select(t.reading).order_by(t.reading.c.seen_at, t.reading.c.reading_id)
-        observed = select(t.observation).order_by(t.observation.c.observation_id)
-        if latest_only:
-            last = select(func.max(t.reading.c.reading_id)).group_by(t.reading.c.photo_id, t.reading.c.place)
-            query = query.where(t.reading.c.reading_id.in_(last))
-            observed = observed.where(t.observation.c.reading_id.in_(last))
         with self._transaction() as connection:
-            lines = connection.execute(query).mappings().all()
-            boxes: dict[int, list[Recognition]] = {line["reading_id"]: [] for line in lines}
-            for row in connection.execute(observed).mappings():
-                boxes[row["reading_id"]].append(_recognition(row))
-        return [_reading(line, tuple(boxes[line["reading_id"]])) for line in lines]
+            return readings(connection, latest_only=latest_only)
 
     # Health
 
@@ -296,15 +245,8 @@ class SqlStore:
             }
         return {name: str(count) for name, count in counts.items()}
 
-    @contextmanager
-    def _transaction(self, *, is_write: bool = False) -> Iterator[Connection]:
-        try:
-            with self._engine.execution_options(is_write=is_write).begin() as connection:
-                if not is_write and connection.dialect.name == "postgresql":
-                    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # as SQLite reads
-                yield connection
-        except DBAPIError as error:
-            raise _store_failed(error) from error
+    def _transaction(self, *, is_write: bool = False) -> AbstractContextManager[Connection]:
+        return transaction(self._engine, is_write=is_write)
 
 
 def init_store(location: str, photos: Path | None = None) -> SqlStore:
@@ -333,7 +275,7 @@ def init_store(location: str, photos: Path | None = None) -> SqlStore:
         ) from error
     except (SQLAlchemyError, OSError) as error:
         engine.dispose()
-        raise _store_failed(error) from error
+        raise store_failed(error) from error
     return SqlStore(engine, photo_files)
 
 
@@ -354,7 +296,7 @@ def open_store(location: str, photos: Path | None = None) -> SqlStore:
             revision = connection.scalar(text("SELECT version_num FROM alembic_version")) if has_tables else None
     except SQLAlchemyError as error:
         engine.dispose()
-        raise _store_failed(error) from error
+        raise store_failed(error) from error
     if revision != t.REVISION:
         engine.dispose()
         found = f"tables of version {revision}" if revision else "a database without the tables of a store"
@@ -367,7 +309,7 @@ def _connect(location: str, photos: Path | None, *, is_new: bool) -> tuple[Engin
     if "://" in location:
         if photos is None:
             raise StoreFailed(f"{shown(location)}: a database URL needs a folder for photos.", "Set FACINGS_PHOTOS.")
-        return _engine(location), PhotoFiles(photos)
+        return open_engine(location), PhotoFiles(photos)
     directory = Path(location)
     database = directory / _DATABASE_FILE
     if is_new:
@@ -377,60 +319,7 @@ def _connect(location: str, photos: Path | None, *, is_new: bool) -> tuple[Engin
             raise StoreFailed(f"{location}: cannot be made ({error.strerror or error}).") from error
     elif not database.is_file():
         raise StoreFailed(f"{location}: there is no store here.", f"Make one with: facings init {location}")
-    return _engine(URL.create("sqlite", database=str(database))), PhotoFiles(photos or directory / _PHOTO_FOLDER)
-
-
-def shown(location: str) -> str:
-    """A location as messages may show it: without the password and the options of a URL."""
-    try:
-        return make_url(location).set(query={}).render_as_string() if "://" in location else location
-    except (SQLAlchemyError, ValueError):
-        return location.split("://", maxsplit=1)[0] + "://…"
-
-
-def _engine(url: str | URL) -> Engine:
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() not in _DIALECTS:
-            raise StoreFailed(f"The database is {parsed.get_backend_name()}; wanted {' or '.join(_DIALECTS)}.")
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        # A pooled connection may be dead since a server was restarted; SQLite has none to lose.
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
-    except ImportError as error:
-        raise DependencyMissing(f"The database needs a driver: {error}.", "pip install 'facings[postgres]'") from error
-    except (SQLAlchemyError, ValueError) as error:
-        raise StoreFailed(f"The database cannot be opened ({error}).") from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # SQLAlchemy's BEGIN is sent by the listener, not by the driver
-    connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")  # a commit survives a power cut
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once and waits for it there; taken later, SQLite would fail instead of waiting.
-    is_write = connection.get_execution_options().get("is_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
-
-
-def _store_failed(error: Exception) -> StoreFailed:
-    cause = str(getattr(error, "orig", None) or error)
-    hint = {
-        "locked": "Another process is writing for a long time; try again when it has ended.",
-        "full": "Free some disk space; what was committed is safe.",
-        "disk I/O": "See whether the disk is full or failing; what was committed is safe.",
-        "malformed": "Restore the store from a backup.",
-        "not a database": "Restore the store from a backup, or name another place.",
-    }
-    return StoreFailed(f"The store failed: {cause}.", next((h for word, h in hint.items() if word in cause), ""))
+    return open_engine(URL.create("sqlite", database=str(database))), PhotoFiles(photos or directory / _PHOTO_FOLDER)
 
 
 def _insert(connection: Connection) -> Any:
@@ -538,47 +427,3 @@ def _put_space(connection: Connection, space: Space) -> None:
 def _product(row: RowMapping) -> Product:
     fields = {**row, "price": None if row["price"] is None else Decimal(row["price"])}
     return Product(**fields)
-
-
-def _observation_line(reading_id: int, r: Recognition) -> dict[str, Any]:
-    x1, y1, x2, y2 = r.box
-    return {
-        "reading_id": reading_id,
-        "x1": x1,
-        "y1": y1,
-        "x2": x2,
-        "y2": y2,
-        "confidence": r.confidence,
-        "verdict": r.decision.verdict,
-        "sku": r.decision.sku,
-        "candidates": json.dumps([[c.sku, c.similarity, c.reference_id] for c in r.decision.candidates]),
-        "reasons": json.dumps(r.decision.reasons),
-        "evidence": json.dumps([asdict(piece) for piece in r.evidence]),
-        "probability": r.decision.probability,
-    }
-
-
-def _recognition(row: RowMapping) -> Recognition:
-    candidates = tuple(Candidate(*c) for c in json.loads(row["candidates"]))
-    reasons = tuple(json.loads(row["reasons"]))
-    decision = Decision(row["verdict"], row["sku"], candidates, reasons, row["probability"])
-    evidence = tuple(_evidence(fields) for fields in json.loads(row["evidence"] or "[]"))
-    return Recognition((row["x1"], row["y1"], row["x2"], row["y2"]), row["confidence"], decision, evidence)
-
-
-def _evidence(fields: dict[str, Any]) -> Evidence:
-    lists = {name: None if fields[name] is None else tuple(fields[name]) for name in ("skus", "box")}
-    return Evidence(**{**fields, **lists})
-
-
-def _reading(line: RowMapping, recognitions: tuple[Recognition, ...]) -> Reading:
-    fields = {name: value for name, value in line.items() if name != "fingerprint"}
-    for name in ("seen_at", "recorded_at"):
-        fields[name] = datetime.fromisoformat(fields[name])
-    fields["notes"] = tuple(json.loads(fields["notes"]))
-    fields["quality"] = None if fields["quality"] is None else _quality(json.loads(fields["quality"]))
-    return Reading(**fields, recognitions=recognitions)
-
-
-def _quality(fields: dict[str, Any]) -> PhotoQuality:
-    return PhotoQuality(**{**fields, "advice": tuple(Advice(**advice) for advice in fields["advice"])})

@@ -90,9 +90,15 @@ def read_coco(path: Path, finder: PhotoFinder, problems: list[Problem]) -> Itera
             yield AnnotatedPhoto(photo.path, photo.width, photo.height, boxes)
 
 
-def write_coco(photos: Sequence[AnnotatedPhoto], path: Path, losses: Losses) -> None:
-    """One COCO file; names of photos are relative to it, categories are numbered from 1 in the order of their names."""
-    labels = sorted({box.label for photo in photos for box in photo.boxes})
+def write_coco(
+    photos: Sequence[AnnotatedPhoto], path: Path, losses: Losses, labels: Sequence[str] | None = None
+) -> None:
+    """One COCO file; names of photos are relative to it.
+
+    Categories are numbered from 1 in the order of the labels, or else of the names of those there are.
+    """
+    if labels is None:
+        labels = sorted({box.label for photo in photos for box in photo.boxes})
     ids = {label: number for number, label in enumerate(labels, start=1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

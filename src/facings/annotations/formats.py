@@ -6,7 +6,7 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from facings.annotations.coco import read_coco, write_coco
 from facings.annotations.losses import Losses
@@ -19,11 +19,13 @@ from facings.errors import BadInput, Problem
 
 Format = Literal["voc", "coco", "yolo", "sku110k"]
 
-_WRITERS: dict[Format, Callable[[Sequence[AnnotatedPhoto], Path, Losses], None]] = {
+_NAMING: dict[Format, Callable[[Sequence[AnnotatedPhoto], Path, Losses], None]] = {
     "voc": write_voc,
+    "sku110k": write_sku110k,
+}
+_NUMBERING: dict[Format, Callable[[Sequence[AnnotatedPhoto], Path, Losses, Sequence[str] | None], None]] = {
     "coco": write_coco,
     "yolo": write_yolo,
-    "sku110k": write_sku110k,
 }
 _WANTED = (
     "Wanted a folder of Pascal VOC XML files, a folder of YOLO labels with classes.txt, a COCO JSON file, "
@@ -52,7 +54,13 @@ def read_annotations(path: Path, *, photos: Path | None = None) -> Annotations:
     return Annotations(found, tuple(problems))
 
 
-def write_annotations(photos: Sequence[AnnotatedPhoto], path: Path, format: Format) -> tuple[Problem, ...]:  # noqa: A002
+def write_annotations(
+    photos: Sequence[AnnotatedPhoto],
+    path: Path,
+    format: Format,  # noqa: A002
+    *,
+    labels: Sequence[str] | None = None,
+) -> tuple[Problem, ...]:
     """Write annotated photos; the answer says what the format could not hold, kind by kind.
 
     Args:
@@ -61,25 +69,41 @@ def write_annotations(photos: Sequence[AnnotatedPhoto], path: Path, format: Form
             laid out as the photos are below the folder that holds them all: read them back with that folder as
             `photos`, unless it is one of the usual places.
         format: "voc", "coco", "yolo" or "sku110k".
+        labels: All classes in the order of their numbers, which COCO and YOLO have: give the same ones for training
+            and validation photos. None numbers the classes of these photos by the order of their names.
 
     Raises:
-        BadInput: No photos, one twice, an unknown format, or the place cannot be written or holds labels already.
+        BadInput: No photos, one twice, an unknown format, a class that is not among the labels, a label twice, or the
+            place cannot be written or holds labels already.
     """
-    if format not in _WRITERS:
-        raise BadInput(f"got format {format!r}, wanted one of {', '.join(_WRITERS)}.")
+    if format not in get_args(Format):
+        raise BadInput(f"got format {format!r}, wanted one of {', '.join(get_args(Format))}.")
     real = {os.path.realpath(photo.path) for photo in photos}
     if not photos or len(real) < len(photos):
         raise BadInput(f"{path}: got {len(photos)} photos, {len(real)} different ones; wanted at least one, each once.")
     for photo in photos:
         if not all(map(is_plain_text, photo.path.parts)):
             raise BadInput(f"{str(photo.path)!r}: no file format can hold this name; wanted one line of UTF-8 text.")
+    if labels is not None:
+        _check_labels(labels, photos, path)
     losses = Losses()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _WRITERS[format](photos, path, losses)
+        if format in _NUMBERING:
+            _NUMBERING[format](photos, path, losses, labels)
+        else:
+            _NAMING[format](photos, path, losses)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written ({error.strerror or error}).") from error
     return losses.problems(str(path), format)
+
+
+def _check_labels(labels: Sequence[str], photos: Sequence[AnnotatedPhoto], path: Path) -> None:
+    if len(set(labels)) < len(labels) or not all(map(is_plain_text, labels)):
+        raise BadInput(f"{path}: got labels {list(labels)}, wanted each once, one line of text.")
+    missing = sorted({box.label for photo in photos for box in photo.boxes} - set(labels))
+    if missing:
+        raise BadInput(f"{path}: got boxes of class {missing[0]!r}, wanted one of the {len(labels)} labels.")
 
 
 def _folder_reader(folder: Path, photos: Path | None, problems: list[Problem]) -> Iterator[AnnotatedPhoto]:

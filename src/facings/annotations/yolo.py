@@ -62,15 +62,18 @@ def read_yolo(
         yield AnnotatedPhoto(photo.path, photo.width, photo.height, boxes)
 
 
-def write_yolo(photos: Sequence[AnnotatedPhoto], folder: Path, losses: Losses) -> None:
-    """`classes.txt` in the order of the names, and one file a photo below `labels`, which must be new.
+def write_yolo(
+    photos: Sequence[AnnotatedPhoto], folder: Path, losses: Losses, labels: Sequence[str] | None = None
+) -> None:
+    """`classes.txt` with the labels, or else the names of the classes there are, sorted; a file a photo in `labels/`.
 
     Raises:
-        BadInput: There are labels already, or two photos differ by their suffix alone.
+        BadInput: There are files in `labels` already, or two photos differ by their suffix alone.
     """
     paths = label_paths(photos, folder / LABELS, ".txt")
     kept = [plain_boxes(photo, losses) for photo in photos]
-    labels = sorted({box.label for boxes in kept for box in boxes})
+    if labels is None:
+        labels = sorted({box.label for boxes in kept for box in boxes})
     numbers = {label: number for number, label in enumerate(labels)}
     (folder / _CLASS_FILES[0]).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
     for photo, boxes, path in zip(photos, kept, paths, strict=True):

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from facings.apps.authenticity_answer import (
@@ -27,14 +26,16 @@ from facings.apps.authenticity_answer import (
 from facings.apps.genuine_calibration import GenuineCalibration
 from facings.apps.genuine_pack import GenuinePack, fitting, look
 from facings.apps.pack_barcode import check_barcode
+from facings.apps.pack_checks import CHECKS, Scores, scores_of
 from facings.apps.pack_inspection import LEAST_CLEAR_FRAC, LEAST_JUDGED_FRAC, Inspection, inspect
-from facings.apps.pack_maps import CHECKS
-from facings.apps.registration import Registrar, Registration
-from facings.evidence import BarcodeReader
+from facings.apps.pack_maps import MAPS
+from facings.apps.pack_text import Misread, most_misread, read_lines
+from facings.apps.registration import PixelBox, Registrar, Registration
+from facings.evidence import BarcodeReader, TextReader
 from facings.near_duplicates import near_pairs, perceptual_hash
-from facings.types import UInt8Array
+from facings.types import Image, UInt8Array
 
-METHOD = "pack-inspection 1"  # changes with whatever changes a verdict
+METHOD = "pack-inspection 2"  # changes with whatever changes a verdict
 WORKING_PX = 480  # longer side that photos are brought to
 
 Verdict = tuple[Word, str, str]  # verdict, reason, advice
@@ -79,14 +80,28 @@ class Query:
     """The photo in question.
 
     Args:
-        pixels: uint8 (h, w, 3) RGB, upright, at its own size.
-        photo_sha256: Of its file.
+        image: Upright, at its own size.
+        box: The part of it that is the pack.
         advice: What the photo coach says, "" for nothing.
     """
 
-    pixels: UInt8Array
-    photo_sha256: str
+    image: Image
+    box: PixelBox
     advice: str = ""
+
+    @property
+    def pack(self) -> UInt8Array:
+        """uint8 (h, w, 3) RGB, the pack at its own size."""
+        x1, y1, x2, y2 = self.box
+        return self.image.pixels[y1:y2, x1:x2]
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What reads numbers and words off a pack; None for a check that is not made."""
+
+    barcodes: BarcodeReader | None = None
+    texts: TextReader | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +110,9 @@ class Judged:
 
     Args:
         answer: What is said.
-        pixels: uint8 (h, w, 3) RGB, the photo at working size.
-        fits: Number of a genuine photo → how the photo at working size lies over it, best first.
-        inspection: What was found, in pixels of working size; None where the photo fits none.
+        pixels: uint8 (h, w, 3) RGB, the pack at working size.
+        fits: Number of a genuine photo → how the pack at working size lies over it, best first.
+        inspection: What was found, in pixels of working size; None where the pack fits none.
     """
 
     answer: Authenticity
@@ -106,13 +121,30 @@ class Judged:
     inspection: Inspection | None
 
 
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """What the checks have to go by."""
+
+    pixels: UInt8Array
+    fits: Mapping[int, Registration]
+    inspection: Inspection | None
+    misread: Misread | None
+
+    @property
+    def scores(self) -> Scores | None:
+        """By `CHECKS`; None where too little could be judged."""
+        if self.inspection is None or not self.inspection.is_enough:
+            return None
+        return scores_of(self.inspection, self.fits, self.misread)
+
+
 def authenticate(
     query: Query,
     claim: Claim,
     registrar: Registrar,
     *,
     max_false_alarm: float,
-    barcodes: BarcodeReader | None = None,
+    readers: Readers = Readers(),
     versions: Mapping[str, str] | None = None,
 ) -> Judged:
     """Hold a photo against the genuine photos of a product.
@@ -122,24 +154,20 @@ def authenticate(
         claim: The product.
         registrar: Lays pictures over each other.
         max_false_alarm: Share of genuine packs that may be called suspicious, in (0, 1).
-        barcodes: Reads barcodes; None for no such check.
+        readers: Read barcodes and text.
         versions: Of libraries, for the chain of evidence.
     """
-    pixels = working_size(query.pixels)
-    zoom = query.pixels.shape[1] / pixels.shape[1]
-    barcode = check_barcode(query.pixels, claim.gtin, barcodes) if barcodes else []
-    fits = fitting(registrar.landmarks(pixels), ((p.number, p.landmarks) for p in claim.pack.photos), registrar)
-    inspection: Inspection | None = None
-    if fits:
-        looked = look(pixels, fits, {k: claim.pixels(k) for k in fits}, registrar)
-        inspection = inspect(looked, {p.number: p.vouching for p in claim.pack.photos})
+    looked = _look(query, claim, registrar, readers.texts)
+    barcode = _barcode_checks(query, claim, readers.barcodes)
     checks: list[Check] = list(barcode)
     p_value = None
-    if inspection is not None and inspection.is_enough:
-        rarity = claim.calibration.rarity(inspection.scores, claim.pack)
+    if looked.scores is not None:
+        rarity = claim.calibration.rarity(looked.scores, claim.pack)
         p_value = rarity.p_value
-        checks += _map_checks(inspection, rarity.checks, zoom, max_false_alarm)
-    found = _ruled_out(query, claim, inspection, max_false_alarm)
+        checks += _ranked_checks(looked, rarity.checks, query, max_false_alarm)
+    if not readers.texts:
+        checks.append(Check("text", None, "Text was not read: what reads it is not installed (facings[text])."))
+    found = _ruled_out(query, claim, looked.inspection, max_false_alarm)
     against = [check for check in barcode if check.is_odd]
     if against and not replayed(query, claim.references):
         found = SUSPICIOUS, against[0].words, ""
@@ -151,13 +179,25 @@ def authenticate(
         advice=advice.strip(),
         p_value=p_value,
         checks=tuple(checks),
-        judged_frac=round(inspection.judged_frac, 4) if inspection else 0.0,
+        judged_frac=round(looked.inspection.judged_frac, 4) if looked.inspection else 0.0,
         n_references=len(claim.pack.photos),
         n_calibration=claim.calibration.n_photos,
-        closest=next(iter(fits), None),
+        closest=next(iter(looked.fits), None),
         evidence=_evidence(query, claim, max_false_alarm, versions or {}),
     )
-    return Judged(answer, pixels, fits, inspection)
+    return Judged(answer, looked.pixels, looked.fits, looked.inspection)
+
+
+def _look(query: Query, claim: Claim, registrar: Registrar, texts: TextReader | None) -> _Looked:
+    pixels = working_size(query.pack)
+    photos = {photo.number: photo for photo in claim.pack.photos}
+    fits = fitting(registrar.landmarks(pixels), ((k, photo.landmarks) for k, photo in photos.items()), registrar)
+    if not fits:
+        return _Looked(pixels, fits, None, None)
+    looked = look(pixels, fits, {k: claim.pixels(k) for k in fits}, registrar)
+    inspection = inspect(looked, {k: photo.vouching for k, photo in photos.items()})
+    lines = read_lines(pixels, texts) if texts else ()
+    return _Looked(pixels, fits, inspection, most_misread(lines, {k: photos[k].lines for k in fits}, fits))
 
 
 def working_size(pixels: UInt8Array) -> UInt8Array:
@@ -173,9 +213,9 @@ def working_size(pixels: UInt8Array) -> UInt8Array:
 def replayed(query: Query, references: Sequence[GenuineReference]) -> tuple[int, bool] | None:
     """The reference photo that the query is, and whether to the byte; None for a photo of its own."""
     for reference in references:
-        if reference.photo_sha256 == query.photo_sha256:
+        if reference.photo_sha256 == query.image.photo_id:
             return reference.number, True
-    near = near_pairs([perceptual_hash(query.pixels)], [reference.look for reference in references])
+    near = near_pairs([perceptual_hash(query.image.pixels)], [reference.look for reference in references])
     return next(((references[j].number, False) for _, j in near), None)
 
 
@@ -214,22 +254,50 @@ _FOUND = {
     "print": "The print differs from all genuine photos.",
     "color": "A color differs from all genuine photos, beyond what light explains.",
     "sharpness": "A place is less sharp, or sharper, than the rest of the print.",
+    "proportions": "The pack is wider or narrower than genuine ones.",
 }
+_USUAL = "As genuine packs."
 
 
-def _map_checks(inspection: Inspection, p_values: NDArray[np.float64], zoom: float, limit: float) -> list[Check]:
+def _ranked_checks(looked: _Looked, p_values: Scores, query: Query, limit: float) -> list[Check]:
+    """One for each of `CHECKS` that did not abstain."""
+    assert looked.inspection is not None
+    p_of = dict(zip(CHECKS, p_values.tolist(), strict=True))
     found = []
-    for k, name in enumerate(CHECKS):
-        x1, y1, x2, y2 = (round(corner * zoom) for corner in inspection.spot(k))
-        words = _FOUND[name] if p_values[k] <= limit else "As genuine packs."
-        found.append(Check(name, float(p_values[k]), words, (x1, y1, x2, y2)))
+    for k, name in enumerate(MAPS):
+        box = _in_photo(looked.inspection.spot(k), looked, query)
+        found.append(Check(name, p_of[name], _FOUND[name] if p_of[name] <= limit else _USUAL, box))
+    p_value = p_of["proportions"]
+    found.append(Check("proportions", p_value, _FOUND["proportions"] if p_value <= limit else _USUAL))
+    if looked.misread is not None:
+        read, genuine = looked.misread.line.text, looked.misread.genuine
+        words = f"It says {read!r}, genuine packs {genuine!r}." if read != genuine else f"It says {read!r}, as they do."
+        found.append(Check("text", p_of["text"], words, _in_photo(looked.misread.line.box, looked, query)))
     return found
+
+
+def _barcode_checks(query: Query, claim: Claim, reader: BarcodeReader | None) -> list[Check]:
+    if reader is None:
+        return []
+    found = check_barcode(query.pack, claim.gtin, reader)
+    return [replace(one, box=one.box and _shifted(one.box, query.box)) for one in found]
+
+
+def _in_photo(box: Sequence[float], looked: _Looked, query: Query) -> PixelBox:
+    """A box in the pack at working size, in pixels of the photo."""
+    zoom = query.pack.shape[1] / looked.pixels.shape[1]
+    x1, y1, x2, y2 = (round(corner * zoom) for corner in box)
+    return _shifted((x1, y1, x2, y2), query.box)
+
+
+def _shifted(box: PixelBox, by: PixelBox) -> PixelBox:
+    return box[0] + by[0], box[1] + by[1], box[2] + by[0], box[3] + by[1]
 
 
 def _evidence(query: Query, claim: Claim, max_false_alarm: float, versions: Mapping[str, str]) -> Evidence:
     hashes = "\n".join(one.photo_sha256 for one in claim.references)
     return Evidence(
-        photo_sha256=query.photo_sha256,
+        photo_sha256=query.image.photo_id,
         references_sha256=hashlib.sha256(hashes.encode()).hexdigest(),
         calibration_sha256=claim.calibration.fingerprint,
         method=METHOD,

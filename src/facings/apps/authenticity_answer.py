@@ -20,7 +20,7 @@ class Check:
     """What one check says.
 
     Args:
-        name: "print", "color", "sharpness" or "barcode".
+        name: One of `pack_checks.CHECKS`, or "barcode".
         p_value: Share of genuine packs that look as odd or odder; None where it has none.
         words: What was found.
         box: x1, y1, x2, y2 of the oddest place in pixels of the photo; None for no place.

@@ -18,21 +18,24 @@ from facings.apps.authenticity import (
     GenuineReference,
     Judged,
     Query,
+    Readers,
     authenticate,
     working_size,
 )
+from facings.apps.authenticity_record import VerdictStore
 from facings.apps.genuine_calibration import GenuineCalibration
 from facings.apps.genuine_pack import MAX_PHOTOS, MIN_PHOTOS, GenuinePack, prepare
+from facings.apps.pack_finder import find_pack
 from facings.apps.registration import Registrar
 from facings.coach import judge
+from facings.detect import Detector
 from facings.errors import BadInput
-from facings.evidence import BarcodeReader
 from facings.gallery import GalleryStore, Reference, reference_pixels
 from facings.images import decode
 from facings.progress import Track, untracked
-from facings.types import UInt8Array
+from facings.types import Image, UInt8Array
 
-POOL_PHOTOS = 120  # genuine photos of other products that p-values lean on: preparing more would take minutes
+POOL_PHOTOS = 240  # genuine photos of other products that p-values lean on: preparing more would take minutes
 
 
 class PackFiles(Protocol):
@@ -53,15 +56,17 @@ class DeskParts:
 
     Args:
         registrar: Lays pictures over each other.
+        detector: Finds the pack in a photo.
         files: Keeps what was prepared.
-        barcodes: Reads barcodes; None for no such check.
+        readers: Read barcodes and text.
         versions: Of libraries whose release may change a figure.
         max_megapixels: As when the photos were enrolled.
     """
 
     registrar: Registrar
+    detector: Detector
     files: PackFiles
-    barcodes: BarcodeReader | None
+    readers: Readers
     versions: Mapping[str, str]
     max_megapixels: float
 
@@ -71,11 +76,12 @@ class AuthenticityDesk:
 
     Args:
         store: Catalog and gallery; all its reference photos are taken for genuine.
+        verdicts: The record of verdicts.
         parts: What it works with.
     """
 
-    def __init__(self, store: GalleryStore, parts: DeskParts) -> None:
-        self._store, self._parts = store, parts
+    def __init__(self, store: GalleryStore, verdicts: VerdictStore, parts: DeskParts) -> None:
+        self._store, self._verdicts, self._parts = store, verdicts, parts
 
     def check(self, path: Path, sku: str, *, max_false_alarm: float = 0.05, track: Track = untracked) -> Judged:
         """Hold a photo against a product.
@@ -98,18 +104,26 @@ class AuthenticityDesk:
         product = self._store.products().get(sku)
         if product is None or sku not in several:
             raise BadInput(f"{sku}: no genuine photo is enrolled.", f"facings gallery add {sku} PHOTO...")
-        data = path.read_bytes()
-        image = decode(data, source=str(path), max_megapixels=self._parts.max_megapixels)
+        image = decode(path.read_bytes(), source=str(path), max_megapixels=self._parts.max_megapixels)
         coach = " ".join(str(advice) for advice in judge(image).advice)
-        query = Query(image.pixels, hashlib.sha256(data).hexdigest(), coach)
         return authenticate(
-            query,
+            Query(image, find_pack(image, self._parts.detector), coach),
             self._claim(sku, product.gtin or "", several, track),
             self._parts.registrar,
             max_false_alarm=max_false_alarm,
-            barcodes=self._parts.barcodes,
+            readers=self._parts.readers,
             versions=self._parts.versions,
         )
+
+    def record(self, path: Path, judged: Judged) -> int:
+        """Put a verdict on record, with its photo; the number of its line.
+
+        Args:
+            path: The photo.
+            judged: What `check` said of it.
+        """
+        self._store.put_photo(judged.answer.evidence.photo_sha256, path.read_bytes())
+        return self._verdicts.append(judged.answer.to_json())
 
     def genuine_pixels(self, reference_id: int) -> UInt8Array:
         """A genuine photo at working size, uint8 (h, w, 3)."""
@@ -122,7 +136,8 @@ class AuthenticityDesk:
         by_id = {reference.reference_id: reference for reference in several[sku]}
         references = [GenuineReference(r.reference_id, r.photo_id, r.look) for r in several[sku]]
         read = cache(lambda number: self._pixels(by_id[number]))
-        return Claim(pack, references, GenuineCalibration([pack, *others]), gtin, read)
+        fakes = [one.p_values for one in self._verdicts.verdicts() if one.is_known_fake]
+        return Claim(pack, references, GenuineCalibration([pack, *others], fakes), gtin, read)
 
     def _references(self) -> Mapping[str, Sequence[Reference]]:
         several: defaultdict[str, list[Reference]] = defaultdict(list)
@@ -132,18 +147,23 @@ class AuthenticityDesk:
 
     def _pack(self, sku: str, references: Sequence[Reference], track: Track) -> GenuinePack:
         chosen = _spread(references, MAX_PHOTOS)
-        named = "\n".join([METHOD, *(f"{r.reference_id} {r.photo_id} {r.box}" for r in chosen)])
+        ways = [METHOD, self._parts.detector.name, "text" if self._parts.readers.texts else "no text"]
+        named = "\n".join([*ways, *(f"{r.reference_id} {r.photo_id} {r.box}" for r in chosen)])
         key = hashlib.sha256(named.encode()).hexdigest()
         kept = self._parts.files.load(sku, key)
         if kept is not None:
             return kept
         photos = {reference.reference_id: self._pixels(reference) for reference in chosen}
-        pack = prepare(sku, photos, self._parts.registrar, track=track)
+        pack = prepare(sku, photos, self._parts.registrar, texts=self._parts.readers.texts, track=track)
         self._parts.files.save(pack, key)
         return self._parts.files.load(sku, key) or pack  # as kept, to the last digit: an answer can be made again
 
     def _pixels(self, reference: Reference) -> UInt8Array:
-        return working_size(reference_pixels(self._store, reference, self._parts.max_megapixels))
+        pixels = reference_pixels(self._store, reference, self._parts.max_megapixels)
+        if reference.box is None:  # enrolled whole
+            x1, y1, x2, y2 = find_pack(Image(pixels, reference.photo_id, reference.source), self._parts.detector)
+            pixels = pixels[y1:y2, x1:x2]
+        return working_size(pixels)
 
 
 def _pool(several: Mapping[str, Sequence[Reference]], sku: str) -> list[str]:

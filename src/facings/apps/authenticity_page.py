@@ -11,7 +11,7 @@ from PIL import ImageDraw
 
 from facings.apps.authenticity import Judged
 from facings.apps.authenticity_answer import Check
-from facings.apps.pack_maps import CHECKS
+from facings.apps.pack_maps import MAPS
 from facings.apps.registration import PixelBox, moved
 from facings.page import render, thumbnail
 from facings.types import UInt8Array
@@ -55,7 +55,7 @@ def authenticity_page(judged: Judged, genuine: UInt8Array | None, *, photo: str,
 
 
 def _marked(judged: Judged) -> UInt8Array:
-    """The photo, dark where nothing was judged, with the oddest place framed if it counts."""
+    """The pack, dark where nothing was judged, with the oddest place framed if it counts."""
     found, pixels = judged.inspection, judged.pixels
     if found is None:
         return pixels
@@ -65,16 +65,17 @@ def _marked(judged: Judged) -> UInt8Array:
     judged_map = PillowImage.fromarray((found.is_judged * 255).astype(np.uint8)).resize(side)
     light[y1:y2, x1:x2] += (1 - _DIMMED) * np.asarray(judged_map) / 255
     picture = PillowImage.fromarray((pixels * light[..., None]).astype(np.uint8))
-    if judged.answer.verdict == "suspicious" and found.is_enough:
-        check = _rarest(judged)
+    check, p_value = _rarest(judged)
+    if found.is_enough and p_value <= judged.answer.evidence.max_false_alarm:
         ImageDraw.Draw(picture).rectangle(_grown(found.spot(check), 6), outline=_MARK, width=3)
     return np.asarray(picture)
 
 
-def _rarest(judged: Judged) -> int:
-    """Index of the check that stands out most."""
+def _rarest(judged: Judged) -> tuple[int, float]:
+    """Index of the map that stands out most, and its p-value."""
     p_of = {check.name: check.p_value for check in judged.answer.checks if check.p_value is not None}
-    return min(range(len(CHECKS)), key=lambda k: p_of.get(CHECKS[k], 1.0))
+    best = min(range(len(MAPS)), key=lambda k: p_of.get(MAPS[k], 1.0))
+    return best, p_of.get(MAPS[best], 1.0)
 
 
 def _places(judged: Judged, genuine: UInt8Array) -> list[Place]:
@@ -84,7 +85,7 @@ def _places(judged: Judged, genuine: UInt8Array) -> list[Place]:
         return []
     by_name = {check.name: check for check in judged.answer.checks}
     places = []
-    for k in sorted(range(len(CHECKS)), key=lambda k: by_name[CHECKS[k]].p_value or 0.0):
+    for k in sorted(range(len(MAPS)), key=lambda k: by_name[MAPS[k]].p_value or 0.0):
         box = _grown(found.spot(k), _AROUND_PX)
         corners = np.array([[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]], np.float64)
         there = moved(corners, first.to_reference)
@@ -95,7 +96,7 @@ def _places(judged: Judged, genuine: UInt8Array) -> list[Place]:
         )
         mine = PillowImage.fromarray(judged.pixels).crop(box).resize(size, PillowImage.Resampling.BICUBIC)
         uris = [thumbnail(np.asarray(one), DETAIL_PX) for one in (mine, same)]
-        places.append(Place(by_name[CHECKS[k]], uris[0], uris[1]))
+        places.append(Place(by_name[MAPS[k]], uris[0], uris[1]))
     return places
 
 

@@ -10,9 +10,8 @@ sells nothing however much is wanted (censoring), and what a night or a closed d
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -21,28 +20,29 @@ from facings.apps.demand_days import (
     DemandDay,
     Trend,
     by_day,
-    dispersion,
     make_days,
     own_week,
     trend,
     week_of,
     weighed_days,
 )
-from facings.apps.demand_rate import COVERAGE, Rate, poisson_rate, sum_rates
-from facings.apps.depletion import ShelfLook, deplete
+from facings.apps.demand_rate import COVERAGE, Floats, Rate, poisson_rate, sum_rates
+from facings.apps.demand_spread import SPREADS, spread_log_likelihood, spread_weights
+from facings.apps.depletion import Depletion, deplete_shop, gaps_between
 from facings.apps.ledger import Event
 from facings.apps.money import check_currency, from_minor, to_minor
 from facings.apps.places import Site, site_of
 from facings.apps.recognition_noise import RecognitionNoise, recognition_noise
 from facings.apps.scan import AUTHOR
+from facings.apps.shelf_course import ShelfLook
 from facings.apps.shelf_looks import shelf_looks
 from facings.apps.shop_hours import ShopHours, learn_hours
 from facings.catalog import Product
 from facings.errors import BadInput
 
 Basis = Literal["sales", "photos", "nothing"]
+_Looks = dict[str, tuple[int, list[ShelfLook]]]  # by place: units behind one another, and the looks there
 _TILL_GAP = 5  # a till is believed silent, not idle, after so many times its usual pause
-_SPREAD_DAYS = 8.0  # how much of a product varies is its own from so many days with units on as much as its shop's
 
 
 @dataclass(frozen=True)
@@ -164,11 +164,6 @@ class _Draft:
     sales: list[Event]
     shelves: tuple[ShelfDemand, ...]
     days: tuple[DemandDay, ...]
-    spread: float = field(default=1.0)
-
-    @property
-    def n_selling_days(self) -> int:
-        return sum(day.n_units > 0.5 for day in self.days)
 
 
 class _Shop:
@@ -176,7 +171,9 @@ class _Shop:
 
     def __init__(self, clock: Site, events: Sequence[Event], end: datetime, coverage: float) -> None:
         self.clock, self.events, self.end, self.coverage = clock, events, end, coverage
-        self.hours: ShopHours = learn_hours((event.at for event in events if event.kind in {"sold", "counted"}), clock)
+        busy = [event.at for event in events if event.kind in {"sold", "counted"}]
+        sales = (event.at for event in events if event.kind == "sold")
+        self.hours: ShopHours = learn_hours(busy, clock, sales=sales)
         self.till = _till(events, end)
         self.scans = _scans(events)
 
@@ -187,33 +184,45 @@ class _Shop:
             by_sku.setdefault(event.sku, []).append(event)
         looks = {sku: self._looks(products.get(sku, Product(sku)), several) for sku, several in by_sku.items()}
         noise = recognition_noise(_photos(seen) for shelves in looks.values() for _, seen in shelves.values())
+        told = self._depletions(looks, noise)
         drafts = [
-            self._draft(products.get(sku, Product(sku)), several, looks[sku], noise) for sku, several in by_sku.items()
+            self._draft(products.get(sku, Product(sku)), several, looks[sku], told[sku])
+            for sku, several in by_sku.items()
         ]
         week = week_of(draft.days for draft in drafts)
-        known = [dispersion(draft.days, week) for draft in drafts if draft.n_selling_days >= _SPREAD_DAYS]
-        usual = statistics.median(known) if known else 1.0
-        return [self._demand(draft, week, usual) for draft in drafts]
+        weeks = [own_week(draft.days, week) for draft in drafts]
+        spreads = spread_weights([spread_log_likelihood(d.days, own) for d, own in zip(drafts, weeks, strict=True)])
+        return [self._demand(*known) for known in zip(drafts, weeks, spreads, strict=True)]
 
-    def _looks(self, product: Product, events: list[Event]) -> dict[str, tuple[int, list[ShelfLook]]]:
+    def _looks(self, product: Product, events: list[Event]) -> _Looks:
         till = self.till if any(event.kind == "sold" for event in events) else None
-        return shelf_looks(events, product.depth or 1, till=till, scans=self.scans)
+        return shelf_looks(events, product.depth, till=till, scans=self.scans)
+
+    def _depletions(self, looks: Mapping[str, _Looks], noise: RecognitionNoise) -> dict[str, dict[str, Depletion]]:
+        """What the looks tell, by product and place; of a product that was sold only what happened between them."""
+        sold = {event.sku for event in self.events if event.kind == "sold"}
+        shelves = [(sku, place) for sku, of_sku in looks.items() if sku not in sold for place in of_sku]
+        seen = [looks[sku][place] for sku, place in shelves]
+        together = deplete_shop([(s, depth) for depth, s in seen], self.hours, coverage=self.coverage, noise=noise)
+        found: dict[str, dict[str, Depletion]] = {sku: {} for sku in looks}
+        for (sku, place), told in zip(shelves, together, strict=True):
+            found[sku][place] = told
+        for sku in sold & looks.keys():
+            for place, (depth, several) in looks[sku].items():
+                found[sku][place] = Depletion(None, gaps_between(several, depth, self.hours, noise))
+        return found
 
     def _draft(
-        self,
-        product: Product,
-        events: list[Event],
-        looks: Mapping[str, tuple[int, list[ShelfLook]]],
-        noise: RecognitionNoise,
+        self, product: Product, events: list[Event], looks: _Looks, depletions: Mapping[str, Depletion]
     ) -> _Draft:
         sales = [event for event in events if event.kind == "sold"]
         shelves: list[ShelfDemand] = []
         units: dict[date, float] = {}
         empty: list[dict[date, float]] = []
-        for place, (depth, seen) in looks.items():
-            told = deplete(seen, depth, self.hours, coverage=self.coverage, is_rate_known=bool(sales), noise=noise)
+        for place, told in depletions.items():
             ids = tuple(e.event_id for e in events if e.kind == "counted" and e.place == place and e.event_id)
-            shelves.append(ShelfDemand(place, told.rate, sum(gap.n_gone for gap in told.gaps), len(seen), ids))
+            n_gone = sum(gap.n_gone for gap in told.gaps)
+            shelves.append(ShelfDemand(place, told.rate, n_gone, len(looks[place][1]), ids))
             gone, without = by_day(told.gaps, self.hours)
             units.update({day: units.get(day, 0.0) + n for day, n in gone.items()})
             empty.append(without)
@@ -234,15 +243,13 @@ class _Shop:
         counts = [event.at for event in events if event.kind == "counted"]
         return (counts[0], counts[-1]) if counts else (events[0].at, events[-1].at)
 
-    def _demand(self, draft: _Draft, shop_week: tuple[float, ...], usual_spread: float) -> Demand:
-        week, n = own_week(draft.days, shop_week), draft.n_selling_days
-        own = dispersion(draft.days, week)
-        spread = (n * own + _SPREAD_DAYS * usual_spread) / (n + _SPREAD_DAYS)
+    def _demand(self, draft: _Draft, week: tuple[float, ...], p_spreads: Floats) -> Demand:
+        spread = float(p_spreads @ SPREADS)
         there = sum(day.there_days for day in draft.days)
         empty = sum(day.open_days - day.there_days for day in draft.days)
         n_units = sum(day.n_units for day in draft.days)
         growth = trend(draft.days, week, spread=spread, coverage=self.coverage)
-        rate, reason = self._rate(draft, n_units, week, spread, growth)
+        rate, reason = self._rate(draft, n_units, week, p_spreads, growth)
         price, currency = _price(draft, self.clock)
         return Demand(
             clock=self.clock,
@@ -266,14 +273,14 @@ class _Shop:
         )
 
     def _rate(
-        self, draft: _Draft, n_units: float, week: Sequence[float], spread: float, growth: Trend | None
+        self, draft: _Draft, n_units: float, week: Sequence[float], p_spreads: Floats, growth: Trend | None
     ) -> tuple[Rate | None, str]:
         """The rate, and why there is none."""
         if draft.sales:
             weighed = weighed_days(draft.days, week, growth)
             if weighed <= 0:
                 return None, "It sold, but never in a time that it was known to be there."
-            return poisson_rate(n_units, weighed, dispersion=spread, coverage=self.coverage), ""
+            return poisson_rate(n_units, weighed, spreads=SPREADS, weights=p_spreads, coverage=self.coverage), ""
         told = [shelf.rate for shelf in draft.shelves if shelf.rate]
         if told:
             return sum_rates(told), ""

@@ -14,13 +14,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from facings.apps.depletion import Gap
+from facings.apps.shelf_course import Gap
 from facings.apps.shop_hours import ShopHours
 
 EVEN_WEEK = (1.0,) * 7
 _MIN_TREND_UNITS, _MIN_TREND_DAYS = 12, 21
 _WEEK_UNITS = 30.0  # a product's own weekdays count from so many units a weekday on as much as the shop's
-_SHARE_THERE = 0.3  # of a day, below which its units say nothing of how much they vary
 _DAY = timedelta(days=1)
 
 
@@ -93,6 +92,12 @@ def by_day(gaps: Iterable[Gap], hours: ShopHours) -> tuple[dict[date, float], di
     return units, empty
 
 
+def level_of(days: Sequence[DemandDay]) -> float:
+    """Units a day of being there."""
+    there = sum(day.there_days for day in days)
+    return sum(day.n_units for day in days) / there if there > 0 else 0.0
+
+
 def week_of(several: Iterable[Sequence[DemandDay]]) -> tuple[float, ...]:
     """Demand by weekday from Monday against the average open day, of products together; 1 where nothing is known.
 
@@ -100,7 +105,7 @@ def week_of(several: Iterable[Sequence[DemandDay]]) -> tuple[float, ...]:
     """
     units, expected = np.zeros(7), np.zeros(7)
     for days in several:
-        level = _level(days)
+        level = level_of(days)
         for day in days:
             units[day.day.weekday()] += day.n_units
             expected[day.day.weekday()] += level * day.there_days
@@ -110,27 +115,11 @@ def week_of(several: Iterable[Sequence[DemandDay]]) -> tuple[float, ...]:
 def own_week(days: Sequence[DemandDay], shop: Sequence[float]) -> tuple[float, ...]:
     """A product's weekdays, drawn towards those of its shop the more the fewer units it has."""
     units, expected = np.zeros(7), np.zeros(7)
-    level = _level(days)
+    level = level_of(days)
     for day in days:
         units[day.day.weekday()] += day.n_units
         expected[day.day.weekday()] += level * day.there_days
     return _normalized((units + _WEEK_UNITS * np.array(shop)) / (expected + _WEEK_UNITS), np.array(shop) > 0)
-
-
-def dispersion(days: Sequence[DemandDay], week: Sequence[float]) -> float:
-    """Variance of a day's units over their mean (Pearson's statistic over its degrees of freedom), at least 1.
-
-    Args:
-        days: The days.
-        week: Demand by weekday against the average day.
-    """
-    there = [day for day in days if day.there_days > _SHARE_THERE]
-    level = _level(there)
-    if len(there) < 3 or not level:
-        return 1.0
-    means = [level * day.there_days * max(0.05, week[day.day.weekday()]) for day in there]
-    found = sum((day.n_units - mean) ** 2 / mean for day, mean in zip(there, means, strict=True))
-    return max(1.0, found / (len(there) - 1))
 
 
 def trend(days: Sequence[DemandDay], week: Sequence[float], *, spread: float, coverage: float) -> Trend | None:
@@ -191,12 +180,6 @@ def _growth(at: np.ndarray, units: np.ndarray, base: np.ndarray) -> tuple[float,
         if abs(step) < 1e-9:
             break
     return slope, 1 / math.sqrt(max(curvature, 1e-9))
-
-
-def _level(days: Sequence[DemandDay]) -> float:
-    """Units a day of being there."""
-    there = sum(day.there_days for day in days)
-    return sum(day.n_units for day in days) / there if there > 0 else 0.0
 
 
 def _normalized(factors: np.ndarray, is_known: np.ndarray) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ families"): its intervals hold what they say also for products that sell a few u
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from facings.errors import BadInput
 COVERAGE = 0.9
 Floats = NDArray[np.float64]
 _N_GRID = 1500
+_LEAST = 1e-300
+POISSON, CERTAIN = np.ones(1), np.ones(1)  # one spread, and no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +44,43 @@ class Rate:
         return Rate(self.per_day * days, self.low * days, self.high * days, self.deviation * days, self.coverage)
 
 
-def poisson_rate(n_units: float, n_days: float, *, dispersion: float = 1.0, coverage: float = COVERAGE) -> Rate:
+def poisson_rate(
+    n_units: float,
+    n_days: float,
+    *,
+    spreads: Floats = POISSON,
+    weights: Floats = CERTAIN,
+    coverage: float = COVERAGE,
+) -> Rate:
     """The rate behind units that went in so many days of being there.
 
-    With dispersion φ, units that come in baskets carry the information of n/φ single ones (quasi-likelihood,
-    McCullagh and Nelder 1989, ch. 9): posterior Gamma(n/φ + ½, days/φ).
+    With a variance of φ times the mean, units that come in baskets carry the information of n/φ single ones
+    (quasi-likelihood, McCullagh and Nelder 1989, ch. 9): posterior Gamma(n/φ + ½, days/φ). Where φ is not known, all
+    of them are mixed.
 
     Args:
         n_units: Units, 0 or more.
         n_days: Days, above 0.
-        dispersion: Variance of a day's units over their mean, 1 or more.
+        spreads: float64 (G,), what the variance of a day's units over their mean may be, each 1 or more.
+        weights: float64 (G,), how likely each of these is, summing to 1.
         coverage: Of the interval, above 0 and below 1.
 
     Raises:
         BadInput: A figure out of range.
     """
-    if not (n_units >= 0 and n_days > 0 and dispersion >= 1 and 0 < coverage < 1):
+    if not (n_units >= 0 and n_days > 0 and spreads.min() >= 1 and 0 < coverage < 1):
         raise BadInput(
-            f"Rate of {n_units} units in {n_days} days, dispersion {dispersion}, coverage {coverage}: wanted 0 or more "
-            "units, days above 0, dispersion of 1 or more, coverage between 0 and 1."
+            f"Rate of {n_units} units in {n_days} days, spread {spreads.min()}, coverage {coverage}: wanted 0 or more "
+            "units, days above 0, spreads of 1 or more, coverage between 0 and 1."
         )
-    return gamma_rate(n_units / dispersion + 0.5, n_days / dispersion, coverage=coverage)
+    shapes, scales = n_units / spreads + 0.5, n_days / spreads
+    reach = 12 / np.sqrt(shapes)
+    middles = np.log(shapes / scales)
+    logs = np.linspace((middles - reach - 3 / shapes).min(), (middles + np.minimum(reach, 6)).max(), _N_GRID)
+    norms = np.array([math.lgamma(shape) for shape in shapes])[:, None]
+    units = logs + np.log(scales)[:, None]
+    density = np.exp(shapes[:, None] * units - np.exp(units) - norms)
+    return posterior_rate(logs, np.log(weights @ density + _LEAST), coverage=coverage)
 
 
 def gamma_rate(shape: float, days: float, *, coverage: float = COVERAGE) -> Rate:

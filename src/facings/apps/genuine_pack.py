@@ -10,25 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facings.apps.pack_checks import CHECKS, Scores, scores_of
 from facings.apps.pack_inspection import GenuineMaps, Looked, Vouching, around, inspect
-from facings.apps.pack_maps import CHECKS, MATCHED, PLACE_PX, compare
+from facings.apps.pack_maps import MATCHED, PLACE_PX, compare
+from facings.apps.pack_text import agreed_lines, most_misread, read_lines
 from facings.apps.registration import Landmarks, PixelBox, Registrar, Registration
 from facings.errors import BadInput
+from facings.evidence import TextLine, TextReader
 from facings.progress import Track, untracked
 from facings.types import UInt8Array
 
 MIN_PHOTOS = 3  # two that agree with a third
 MAX_PHOTOS = 12  # more cost time and say little
-N_COMPARED = 4  # photos that a query is laid over, those it fits best
+N_COMPARED = 6  # photos that a query is laid over, those it fits best
 
-_N_PEERS = 5  # photos that each is compared with in advance
+_N_PEERS = 7  # photos that each is compared with in advance
 _N_VOUCHING = 2  # other photos that must show the same print in a place
 _BOX_GROWTH = 0.45  # around the points that fit, as a pack goes on beyond them
 _LEAST_GROWTH_PX = 24
+
+_Lines = Mapping[int, tuple[TextLine, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +45,13 @@ class GenuinePhoto:
         number: Its own, among all of the product.
         landmarks: Its points.
         vouching: What it can vouch for.
+        lines: Text that other genuine photos read alike in it; none where text is not read.
     """
 
     number: int
     landmarks: Landmarks
     vouching: Vouching
+    lines: tuple[TextLine, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +61,21 @@ class GenuinePack:
     Args:
         sku: The product.
         photos: Those that others agree with.
-        scores: float64 (n, 3), by `CHECKS`: how odd each is that could be judged by the others.
+        scores: float64 (n, C), by `CHECKS`: how odd each is that could be judged by the others.
     """
 
     sku: str
     photos: tuple[GenuinePhoto, ...]
-    scores: NDArray[np.float64]
+    scores: Scores
 
 
 def prepare(
-    sku: str, photos: Mapping[int, UInt8Array], registrar: Registrar, *, track: Track = untracked
+    sku: str,
+    photos: Mapping[int, UInt8Array],
+    registrar: Registrar,
+    *,
+    texts: TextReader | None = None,
+    track: Track = untracked,
 ) -> GenuinePack:
     """A product's genuine photos compared with each other; each is judged as a query would be, by the others alone.
 
@@ -70,6 +83,7 @@ def prepare(
         sku: The product.
         photos: uint8 (h, w, 3) RGB by number.
         registrar: Lays one over another.
+        texts: Reads text; None for no such check.
         track: Shows progress.
 
     Raises:
@@ -81,15 +95,19 @@ def prepare(
             "Add photos of the same side: facings gallery add.",
         )
     landmarks = {k: registrar.landmarks(pixels) for k, pixels in photos.items()}
+    pairs = _registered(landmarks, registrar)
     looks: dict[int, Looked] = {}
     for k in track(list(photos), f"Preparing {sku}", len(photos)):
-        others = [(j, one) for j, one in landmarks.items() if j != k]
-        fits = fitting(landmarks[k], others, registrar, _N_PEERS)
+        fits = _best({j: one for (i, j), one in pairs.items() if i == k}, _N_PEERS)
         if fits:
             looks[k] = look(photos[k], fits, photos, registrar)
+    lines = {k: read_lines(photos[k], texts) if texts else () for k in looks}
     found = {k: maps for k, one in looks.items() if (maps := _vouched(one))}
-    kept = tuple(GenuinePhoto(k, landmarks[k], Vouching(looks[k].box, maps)) for k, maps in found.items())
-    scores = [row for k in found if (row := _own_scores(k, looks)) is not None]
+    kept = tuple(
+        GenuinePhoto(k, landmarks[k], Vouching(looks[k].box, maps), _agreed(k, looks, lines))
+        for k, maps in found.items()
+    )
+    scores = [row for k in found if (row := _own_scores(k, looks, lines)) is not None]
     return GenuinePack(sku, kept, np.array(scores, np.float64).reshape(-1, len(CHECKS)))
 
 
@@ -104,9 +122,7 @@ def fitting(
         registrar: Lays one over another.
         n: How many at most.
     """
-    found = {k: one for k, landmarks in photos if (one := registrar.register(query, landmarks))}
-    best = sorted(found, key=lambda k: (-found[k].quality, k))[:n]
-    return {k: found[k] for k in best}
+    return _best({k: one for k, landmarks in photos if (one := registrar.register(query, landmarks))}, n)
 
 
 def look(
@@ -128,6 +144,21 @@ def look(
     return Looked(fits, box, maps)
 
 
+def _registered(landmarks: Mapping[int, Landmarks], registrar: Registrar) -> dict[tuple[int, int], Registration]:
+    """How genuine photos lie over each other, of each two both ways."""
+    found: dict[tuple[int, int], Registration] = {}
+    for i, j in combinations(landmarks, 2):
+        one = registrar.register(landmarks[i], landmarks[j])
+        if one is not None:
+            found |= {(i, j): one, (j, i): one.turned_round()}
+    return found
+
+
+def _best(found: Mapping[int, Registration], n: int) -> dict[int, Registration]:
+    """Those that fit best, best first."""
+    return {k: found[k] for k in sorted(found, key=lambda k: (-found[k].quality, k))[:n]}
+
+
 def _vouched(looked: Looked, without: int | None = None) -> GenuineMaps | None:
     """What a genuine photo can vouch for, by the others that were compared with it; None with too few of them."""
     others = [one for k, one in looked.maps.items() if k != without]
@@ -144,15 +175,25 @@ def _vouched(looked: Looked, without: int | None = None) -> GenuineMaps | None:
     return GenuineMaps(is_vouched, expected.astype(np.float32))
 
 
-def _own_scores(k: int, looks: Mapping[int, Looked]) -> NDArray[np.float64] | None:
+def _agreed(k: int, looks: Mapping[int, Looked], lines: _Lines, without: int | None = None) -> tuple[TextLine, ...]:
+    """Lines of a genuine photo that others read alike."""
+    others = {j: lines[j] for j in looks[k].fits if j in lines and j != without}
+    return agreed_lines(lines[k], others, looks[k].fits)
+
+
+def _own_scores(k: int, looks: Mapping[int, Looked], lines: _Lines) -> Scores | None:
     """How odd a genuine photo is by others that know nothing of it; None if they cannot tell."""
     own = looks[k]
     best = [j for j in own.fits if j in looks][:N_COMPARED]
     vouching = {j: Vouching(looks[j].box, maps) for j in best if (maps := _vouched(looks[j], without=k))}
     if not vouching:
         return None
-    found = inspect(Looked({j: own.fits[j] for j in vouching}, own.box, {j: own.maps[j] for j in vouching}), vouching)
-    return found.scores if found.is_enough else None
+    fits = {j: own.fits[j] for j in vouching}
+    found = inspect(Looked(fits, own.box, {j: own.maps[j] for j in vouching}), vouching)
+    if not found.is_enough:
+        return None
+    genuine = {j: _agreed(j, looks, lines, without=k) for j in vouching}
+    return scores_of(found, fits, most_misread(lines[k], genuine, fits))
 
 
 def _box(xy: NDArray[np.floating], size_px: tuple[int, int]) -> PixelBox:

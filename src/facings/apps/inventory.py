@@ -291,4 +291,6 @@ def _age(since: datetime | None, now: datetime) -> str:
     if since is None:
         return ""
     hours = max(0.0, (now - since) / timedelta(hours=1))
+    if hours < 1:
+        return "less than an hour"
     return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"

@@ -1,11 +1,19 @@
-"""Barcodes on a pack that claims to be a product: a number of its own that is another product's speaks against it."""
+"""Barcodes on a pack that claims to be a product: a number of its own that is another product's speaks against it.
+
+So does a wrong check digit, if it is printed and not misread: it is read again at another size, and has to stay.
+"""
 
 from __future__ import annotations
 
+import numpy as np
+from PIL import Image as PillowImage
+
 from facings.apps.authenticity_answer import Check
-from facings.evidence import BarcodeReader
+from facings.evidence import Barcode, BarcodeReader
 from facings.gtin import check_digit, is_same_shop_item, number_in, to_gtin14
 from facings.types import UInt8Array
+
+_OTHER_SIZE = 0.8
 
 
 def check_barcode(pixels: UInt8Array, gtin: str, reader: BarcodeReader) -> list[Check]:
@@ -19,8 +27,8 @@ def check_barcode(pixels: UInt8Array, gtin: str, reader: BarcodeReader) -> list[
     found: list[Check] = []
     if not gtin:
         return found
-    for barcode in reader.read(pixels):
-        read = number_in(barcode.text) if barcode.is_intact else None
+    for barcode in _printed(pixels, reader):
+        read = number_in(barcode.text)
         if read is None:
             continue
         x1, y1, x2, y2 = (round(corner) for corner in barcode.box)
@@ -33,3 +41,14 @@ def check_barcode(pixels: UInt8Array, gtin: str, reader: BarcodeReader) -> list[
         found.append(Check("barcode", None, words, (x1, y1, x2, y2), is_odd))
     fitting_ones = [check for check in found if not check.is_odd]
     return fitting_ones or found  # a neighbor's barcode may be in the photo as well
+
+
+def _printed(pixels: UInt8Array, reader: BarcodeReader) -> list[Barcode]:
+    """Codes that are what is printed: intact ones, and broken ones that say the same at another size."""
+    codes = reader.read(pixels)
+    if all(code.is_intact for code in codes):
+        return list(codes)
+    size = [max(1, round(_OTHER_SIZE * side)) for side in (pixels.shape[1], pixels.shape[0])]
+    smaller = np.asarray(PillowImage.fromarray(pixels).resize((size[0], size[1]), PillowImage.Resampling.BICUBIC))
+    again = {code.text for code in reader.read(smaller)}
+    return [code for code in codes if code.is_intact or code.text in again]

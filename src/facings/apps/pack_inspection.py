@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facings.apps.pack_maps import CHECKS, PLACE_PX, PackMaps, ring_mean
+from facings.apps.pack_maps import MAPS, PLACE_PX, PackMaps, ring_mean
 from facings.apps.registration import PixelBox, Registration, moved
 from facings.types import FloatArray
 
@@ -26,6 +26,7 @@ LEAST_CLEAR_FRAC = 0.6  # of what they vouch for in the part of the pack that th
 _COVERED_PRINT, _COVERED_COLOR = 0.45, 8.0  # differences from which on something may lie in front of the pack
 _BEYOND_POINTS = 6  # places that a pack goes on beyond the points that fit
 _N_DIRECTIONS = 64
+_RIM = {"print": 0, "color": 2, "sharpness": 0}  # places at the edge of what is judged: hands throw shade there
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class GenuineMaps:
 
     Args:
         is_vouched: bool (h, w), where others agree.
-        expected: float32 (3, h, w), by `CHECKS`: how much these differ there.
+        expected: float32 (3, h, w), by `MAPS`: how much these differ there.
     """
 
     is_vouched: Places
@@ -71,7 +72,7 @@ class Inspection:
     Args:
         box: The part of the picture that was looked at.
         is_judged: bool (h, w), its places that genuine photos vouch for and that could be seen.
-        maps: float64 (3, h, w), by `CHECKS`: how odd a place is; −inf where it is not judged.
+        maps: float64 (3, h, w), by `MAPS`: how odd a place is; −inf where it is not judged.
         scores: float64 (3,), the oddest place of each.
         judged_frac: Share of all that the genuine photos vouch for that could be judged, 0 to 1: their mean.
         clear_frac: Share of what they vouch for in the part that the picture shows that could be judged, 0 to 1.
@@ -88,7 +89,7 @@ class Inspection:
     def is_enough(self) -> bool:
         """Whether enough was seen to say anything."""
         is_much = bool(self.is_judged.sum() >= LEAST_PLACES) and self.judged_frac >= LEAST_JUDGED_FRAC
-        return is_much and self.clear_frac >= LEAST_CLEAR_FRAC
+        return is_much and self.clear_frac >= LEAST_CLEAR_FRAC and bool(np.isfinite(self.scores).all())
 
     def spot(self, check: int) -> PixelBox:
         """The oddest place by a check, with the places around it, in pixels of the picture."""
@@ -112,8 +113,10 @@ def inspect(looked: Looked, vouching: Mapping[int, Vouching]) -> Inspection:
     least: NDArray[np.float64] = np.min(excess, axis=0)
     is_vouched &= np.isfinite(least[0])
     is_judged = _uncovered(least, is_vouched)
-    named = zip(least, CHECKS, strict=True)
-    maps = np.stack([_odd(values, is_judged, is_relative=name != "print") for values, name in named])
+    named = zip(least, MAPS, strict=True)
+    maps = np.stack([
+        _odd(values, _off_the_rim(is_judged, _RIM[name]), is_relative=name != "print") for values, name in named
+    ])  # fmt: skip
     fracs = [_judged_frac(vouching[k], is_judged, looked, k) for k in looked.maps]
     clear_frac = float(is_judged.sum() / max(1, is_vouched.sum()))
     return Inspection(looked.box, is_judged, maps, maps.max((1, 2)), float(np.mean(fracs)), clear_frac)
@@ -163,7 +166,12 @@ def _uncovered(least: NDArray[np.float64], is_vouched: Places) -> Places:
     color = least[1] - (np.median(least[1][is_vouched]) if is_vouched.any() else 0)
     is_odd = ~is_vouched | (least[0] > _COVERED_PRINT) | (color > _COVERED_COLOR)
     inside = is_vouched & ~_reached(np.pad(is_odd, 1, constant_values=True))[1:-1, 1:-1]
-    return inside & (ring_mean(inside.astype(np.float64), 1) > 1 - 1e-9)
+    return _off_the_rim(inside, 1)
+
+
+def _off_the_rim(places: Places, reach: int) -> Places:
+    """Places all whose neighbors, so far any way, belong to it too."""
+    return places & (ring_mean(places.astype(np.float64), reach) > 1 - 1e-9)
 
 
 def _reached(is_open: Places) -> Places:

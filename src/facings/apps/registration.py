@@ -56,6 +56,14 @@ class Registration:
         """How many points agree."""
         return len(self.inliers)
 
+    def turned_round(self) -> Registration:
+        """How the reference lies over the query."""
+        back = np.linalg.inv(self.to_reference)
+        to_query = np.asarray(back / back[2, 2])
+        apart = moved(self.inliers[:, 2:], to_query) - self.inliers[:, :2]
+        error_px = float(np.sqrt((apart**2).sum(1).mean()))
+        return Registration(to_query, self.inliers[:, [2, 3, 0, 1]], error_px)
+
 
 class Registrar(Protocol):
     """Finds points, compares them, bends pictures. A photo lies over another by the same side of the same product."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from facings.apps.ledger import Event, LedgerStore, make_key, undoing
+from facings.apps.shelf_depth import UNKNOWN, learn_depths, say_how
 from facings.catalog import Product
 
 AUTHOR = "scan"
-DEFAULT_DEPTH = 1
 N_EXPECTED = 6  # a product is expected at a place for so many scans after it was last there
 
 
@@ -93,7 +93,8 @@ def record_scans(
         photo_ids: The photos asked for.
         products: The catalog by SKU, for depths.
         window: Photos within so long of the first belong to one scan.
-        depth: Units behind one another, for the photos asked for; None for what the catalog says.
+        depth: Units behind one another, for the photos asked for; None for what the catalog says, or else what people's
+            counts of this place show.
     """
     asked = set(photo_ids)
     groups = group_scans(sightings, window)
@@ -108,10 +109,12 @@ def record_scans(
         _take_in(present, others, until=group[-1].seen_at)
         _pass_by(present, group)
     touched, fresh = [], []
+    shown = {sku for group in groups[first:] for sighting in group for sku in sighting.n_facings}
+    learned = _learned(ledger, place, shown, products)
     for group in groups[first:]:
         is_asked = _has(group, asked)
         _take_in(present, others, until=group[-1].seen_at)
-        scan = _count(place, group, present, _depths(products, depth if is_asked else None))
+        scan = _count(place, group, present, _depths(products, learned, depth if is_asked else None))
         kept = tuple(_kept(count, old, is_exact=is_asked and depth is not None) for count in scan.counts)
         _pass_by(present, group)
         fresh += [count for count in kept if count.event_id is None]
@@ -178,7 +181,7 @@ def _count(
                 AUTHOR,
                 source,
                 key="-",
-                note=f"{n_facings} facings × depth {units} ({whence})",
+                note=say_how(n_facings, units, whence),
                 uncertainty=(most - n_facings) * units,
             )
         )
@@ -233,12 +236,26 @@ def _with_key(count: Event, replaced: Sequence[Event]) -> Event:
     return count.with_key(make_key(AUTHOR, *count.facts(), count.uncertainty, count.source, *instead_of))
 
 
-def _depths(products: Mapping[str, Product], depth: int | None) -> Callable[[str], tuple[int, str]]:
+def _learned(
+    ledger: LedgerStore, place: str, skus: set[str], products: Mapping[str, Product]
+) -> dict[str, tuple[int, int]]:
+    """Depths that people's counts of a place show; nothing is asked where the catalog knows them all."""
+    if all(sku in products and products[sku].depth for sku in skus):
+        return {}
+    return learn_depths(ledger.events(place=place, kinds=["counted"], is_live=True))
+
+
+def _depths(
+    products: Mapping[str, Product], learned: Mapping[str, tuple[int, int]], depth: int | None
+) -> Callable[[str], tuple[int, str]]:
     def depth_of(sku: str) -> tuple[int, str]:
         """Units behind one another, and who says so."""
         known = products[sku].depth if sku in products else None
         if depth is not None:
             return depth, "as given"
-        return (known, "catalog") if known is not None else (DEFAULT_DEPTH, "not known")
+        if known is None and sku in learned:
+            units, n_counts = learned[sku]
+            return units, f"learned from {n_counts} {'count' if n_counts == 1 else 'counts'}"
+        return (known, "catalog") if known is not None else (UNKNOWN, "not known")
 
     return depth_of

@@ -3,7 +3,8 @@
 One photo shows fronts only, misses a facing now and then, and takes one product for another. Several in a row tell
 more: a filter (hidden Markov model, forward algorithm; Rabiner 1989) keeps a probability for every number of units.
 Between two photos the number falls by what was sold, where the till says so, else at a rate that the photos themselves
-tell, and rises when somebody fills the shelf. Each photo then speaks for the numbers that would look like it.
+tell, and rises when somebody fills the shelf. Each photo then speaks for the numbers that would look like it. The till
+speaks too: a product that sells every hour and sold none all afternoon is hardly there.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from facings.apps.ledger import Account, Event
 from facings.apps.places import Site, site_of
 from facings.apps.recognition_noise import USUAL_NOISE, RecognitionNoise, recognition_noise
 from facings.apps.scan import AUTHOR
+from facings.apps.shelf_depth import facings_of, shelf_depth
 from facings.apps.shelf_states import ShelfStates, shelf_states
-from facings.apps.shop_hours import ShopHours
+from facings.apps.shop_hours import ShopHours, bustle_of
 from facings.catalog import Product
 
 LOOK_BACK = timedelta(days=6)
-BELIEVED_EMPTY = 0.5
+BELIEVED_EMPTY = 0.55
 CERTAINTY = 0.9
 
 _CALM_NIGHT, _FILLED_DAILY = 0.5, 0.3  # chance that a night sees nobody fill the shelf; fillings an open day
@@ -112,35 +114,41 @@ def shelf_beliefs(
         products: The catalog by SKU, for depths.
         sites: The shops by name, for their clocks; others run on UTC.
     """
-    looks: dict[Account, list[Look]] = {}
+    counts: dict[Account, list[tuple[Event, int]]] = {}  # by (place, SKU), each with units sold since the one before
     n_sold: Counter[Account] = Counter()  # until now, by (site, SKU)
     told: dict[Account, int] = {}  # the same at the last look, by (place, SKU)
-    busy: dict[str, list[datetime]] = {}  # times of sales and scans, by site
-    sales: dict[str, datetime] = {}  # the last one of each site
+    scans: dict[str, list[datetime]] = {}  # their times, by site
+    sales: dict[str, list[datetime]] = {}
     for event in events:
         site, here = site_of(event.place), (event.place, event.sku)
         if event.kind == "sold":
             n_sold[site, event.sku] += event.quantity
-            sales[site] = event.at
-            busy.setdefault(site, []).append(event.at)
+            sales.setdefault(site, []).append(event.at)
         elif event.kind == "counted" and event.author == AUTHOR and "/" in event.place:
-            n_facings = math.ceil(event.quantity / _depth(products, event.sku))
-            new = n_sold[site, event.sku] - told.get(here, 0)
+            counts.setdefault(here, []).append((event, n_sold[site, event.sku] - told.get(here, 0)))
             told[here] = n_sold[site, event.sku]
-            looks.setdefault(here, []).append(Look(event.at, n_facings, n_sold=new))
-            busy.setdefault(site, []).append(event.at)
+            scans.setdefault(site, []).append(event.at)
         else:
             for account in event.accounts():
-                looks.pop(account, None)
-    hours = {site: _open_hours(times, sites.get(site, Site(site))) for site, times in busy.items()}
+                counts.pop(account, None)
+    hours = {site: _open_hours(scans[site], sales.get(site, []), sites.get(site, Site(site))) for site in scans}
+    depths = {
+        (place, sku): shelf_depth(products[sku].depth if sku in products else None, [event for event, _ in several])
+        for (place, sku), several in counts.items()
+    }
+    looks = {here: _looks(several, depths[here]) for here, several in counts.items()}
     noise = recognition_noise([(look.at, look.n_facings) for look in several] for several in looks.values())
     beliefs = {}
-    for (place, sku), several in looks.items():
+    for here, several in looks.items():
         if len(several) > 1:  # one photo alone is the count that the ledger has
-            site = site_of(place)
-            told_looks = _with_times_between(several, hours[site], sales.get(site))
-            beliefs[place, sku] = believe(told_looks, _depth(products, sku), noise)
+            site = site_of(here[0])
+            last_sale = sales[site][-1] if site in sales else None
+            beliefs[here] = believe(_with_times_between(several, hours[site], last_sale), depths[here], noise)
     return beliefs
+
+
+def _looks(counts: Iterable[tuple[Event, int]], depth: int) -> list[Look]:
+    return [Look(event.at, facings_of(event, depth), n_sold=n_sold) for event, n_sold in counts]
 
 
 def _with_times_between(looks: Sequence[Look], hours: ShopHours, last_sale: datetime | None) -> list[Look]:
@@ -161,17 +169,18 @@ def _open_time(hours: ShopHours, start: datetime, end: datetime) -> tuple[float,
     return hours.open_days(start, end), max(0, (last - first).days)
 
 
-def _open_hours(times: Iterable[datetime], clock: Site) -> ShopHours:
-    """The hours that some days of sales and scans show, the same for all of the week."""
-    walls = [clock.to_wall(moment) for moment in times]
+def _open_hours(scans: Sequence[datetime], sales: Sequence[datetime], clock: Site) -> ShopHours:
+    """The hours that some days of sales and scans show, the same for all of the week.
+
+    When customers come is told by the days before the last one, so that it is the same all day long.
+    """
+    walls = [clock.to_wall(moment) for moment in (*scans, *sales)]
     of_day = [timedelta(hours=wall.hour, minutes=wall.minute) for wall in walls]
+    today = max(walls).date()
+    bustle = bustle_of((moment for moment in sales if clock.to_wall(moment).date() < today), clock)
     if max(of_day) - min(of_day) < _LEAST_OPEN:
-        return ShopHours(clock)
-    return ShopHours(clock, ((min(of_day), max(of_day)),) * 7)
-
-
-def _depth(products: Mapping[str, Product], sku: str) -> int:
-    return (products[sku].depth if sku in products else None) or 1
+        return ShopHours(clock, bustle=bustle)
+    return ShopHours(clock, ((min(of_day), max(of_day)),) * 7, bustle)
 
 
 def _summed_up(p_states: Floats, states: ShelfStates, empty_since: datetime | None) -> Belief:
@@ -214,7 +223,7 @@ def _moved_on(held: Floats, states: ShelfStates, look: Look) -> Floats:
     if look.n_sold is None:
         held = np.matmul(held[:, None, :], _falls(states, open_days))[:, 0]
     else:
-        told = held * _sells(look.n_sold, open_days)[:, None]
+        told = held * _sells(look.n_sold, open_days, states)
         stray = states.left(look.n_sold + math.ceil(states.scale))
         held = told @ (states.left(look.n_sold) * (1 - _STRAY_LOSS) + stray * _STRAY_LOSS)
     after = states.filled(held, chance, _TO_TOP)
@@ -232,9 +241,12 @@ def _falls(states: ShelfStates, open_days: float) -> Floats:
 
 
 @functools.lru_cache(maxsize=512)
-def _sells(n_sold: int, open_days: float) -> Floats:
-    """By rate: how well it agrees with so many units sold, the best as 1."""
-    means = _RATES * open_days
-    logs = n_sold * np.log(means) - means
-    agreement: Floats = np.exp(logs - logs.max())
+def _sells(n_sold: int, open_days: float, states: ShelfStates) -> Floats:
+    """How well each rate and state agrees with so many units sold; (R, S).
+
+    Where as many were there as were sold, or fewer, more may have been wanted.
+    """
+    chances = negative_binomial(_RATES * open_days, np.ones_like(_RATES), n_sold + 1)
+    just, more = chances[:, -1:], 1 - chances[:, :-1].sum(axis=1, keepdims=True)
+    agreement: Floats = np.maximum(_FLOOR, np.where(states.units * states.scale <= n_sold, more, just))
     return agreement

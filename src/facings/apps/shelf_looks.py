@@ -6,9 +6,10 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from facings.apps.depletion import ShelfLook
 from facings.apps.ledger import Event
 from facings.apps.scan import AUTHOR
+from facings.apps.shelf_course import ShelfLook
+from facings.apps.shelf_depth import facings_of, shelf_depth
 
 _HOME_FRAC = 0.15
 _MOVING = frozenset({"received", "moved", "adjusted", "expired"})
@@ -16,7 +17,7 @@ _MOVING = frozenset({"received", "moved", "adjusted", "expired"})
 
 def shelf_looks(
     events: Sequence[Event],
-    depth: int,
+    depth: int | None,
     *,
     till: tuple[datetime, datetime] | None,
     scans: Mapping[str, Sequence[datetime]],
@@ -28,7 +29,7 @@ def shelf_looks(
 
     Args:
         events: Live ones of one product in one shop, in order of time.
-        depth: Units behind one another at a facing, as the catalog says.
+        depth: Units behind one another at a facing, as the catalog says; None where it is silent.
         till: From when until when sales are told; None when they are not.
         scans: By place, when it was scanned, in order. A scan that counted others and not this one showed none of it:
             nothing is written of a product that was not seen for long.
@@ -50,27 +51,27 @@ def _looks(
     place: str,
     counts: list[Event],
     events: Sequence[Event],
-    depth: int,
+    depth: int | None,
     till: tuple[datetime, datetime] | None,
     scans: Sequence[datetime],
 ) -> tuple[int, list[ShelfLook]]:
-    by_photo = [event.quantity for event in counts if event.author == AUTHOR]
-    deep = depth if all(quantity % depth == 0 for quantity in by_photo) else 1  # they were counted with another depth
+    deep = shelf_depth(depth, counts)
     times = [event.at for event in events]
     looks: list[ShelfLook] = []
     for at, count in _with_scans(counts, scans):
         since = looks[-1].at if looks else None
         between = events[bisect_right(times, since) : bisect_right(times, at)] if since else ()
-        sold = sum(e.quantity for e in between if e.kind == "sold" and (till or e.place == place))
+        sales = [e for e in between if e.kind == "sold" and (till or e.place == place)]
         is_told = till is not None and since is not None and till[0] <= since and at <= till[1]
         moved = [e for e in between if e.kind in _MOVING and place in {e.place, e.to_place}]
         looks.append(
             ShelfLook(
                 at,
-                n_facings=count.quantity // deep if count and count.author == AUTHOR else None if count else 0,
+                n_facings=facings_of(count, deep) if count and count.author == AUTHOR else None if count else 0,
                 n_units=count.quantity if count and count.author != AUTHOR else None,
-                n_sold=sold if is_told or sold else None,
+                n_sold=sum(e.quantity for e in sales) if is_told or sales else None,
                 n_brought=sum(e.change_at(place) for e in moved),
+                sold_between=(sales[0].at, sales[-1].at) if sales else None,
             )
         )
     return deep, looks

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from facings.apps.recognition_noise import USUAL_NOISE, RecognitionNoise
 
-_MAX_COLUMNS, _MAX_UNITS, _MAX_STATES = 9, 72, 56
+_MAX_COLUMNS, _MAX_UNITS = 9, 72
+FINE, COARSE = 56, 32  # states, at most
 _WASTED = (0.5, 0.25, 0.25)  # of the times that units are thrown away: one, two, three of them
 
 Floats = NDArray[np.float64]
@@ -95,12 +96,21 @@ class ShelfStates:
 
 
 @functools.lru_cache(maxsize=128)
-def shelf_states(n_columns: int, depth: int, noise: RecognitionNoise = USUAL_NOISE) -> ShelfStates:
-    """The states of a shelf of so many columns, 1 or more, with so many units behind one another, 1 or more."""
+def shelf_states(
+    n_columns: int, depth: int, noise: RecognitionNoise = USUAL_NOISE, max_states: int = FINE
+) -> ShelfStates:
+    """The states of a shelf.
+
+    Args:
+        n_columns: Facings of the full shelf, 1 or more.
+        depth: Units behind one another, 1 or more.
+        noise: How recognition errs.
+        max_states: More are not told apart: units are counted in packets then.
+    """
     group = math.ceil(n_columns / _MAX_COLUMNS) if depth > 1 else 1  # single units hide nothing
     columns = math.ceil(n_columns / group)
     deep = max(1, min(depth * group, _MAX_UNITS // columns))
-    states, packet = _states(columns, deep)
+    states, packet = _states(columns, deep, max_states)
     units, fronts = (np.array(numbers) for numbers in zip(*states, strict=True))
     one = _one_packet(states, packet, columns, deep)
     full = len(states) - 1
@@ -111,18 +121,17 @@ def shelf_states(n_columns: int, depth: int, noise: RecognitionNoise = USUAL_NOI
     wasted = sum(share * taken[min(n, len(taken) - 1)] for n, share in enumerate(_WASTED, 1))
     seen = sightings(columns, noise)[:, fronts]
     scale = depth * group / deep
-    return ShelfStates(
-        units, fronts, full, taken, _raised(units, fronts, powers), np.asarray(wasted), seen, scale, group
-    )
+    raised = _raised(units, fronts, powers)
+    return ShelfStates(units, fronts, full, taken, raised, np.asarray(wasted), seen, scale, group)
 
 
-def _states(columns: int, deep: int) -> tuple[list[tuple[int, int]], int]:
+def _states(columns: int, deep: int, max_states: int) -> tuple[list[tuple[int, int]], int]:
     """(units, columns that show) by units, the empty shelf first and the full one last; and units in a packet."""
     top = columns * deep
     for packet in range(1, top + 1):
         levels = range(top, 0, -packet)
         states = [(n, k) for n in levels for k in range(min(columns, n), math.ceil(n / deep) - 1, -1)]
-        if len(states) < _MAX_STATES:
+        if len(states) < max_states:
             break
     return [(0, 0), *reversed(states)], packet
 

@@ -148,7 +148,7 @@ class StockRoom:
         Args:
             place: What they show.
             photo_ids: The photos.
-            depth: Units behind one another; None for what the catalog says.
+            depth: Units behind one another; None for what the catalog says, or people's counts show.
         """
         seen = self.ledger.sightings(place)
         window = self.rules.scan_window

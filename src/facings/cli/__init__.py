@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from facings import __version__
-from facings.cli import catalog, evaluate, gallery, inbox, inventory, places, planogram, report, setup, simulate, train
+from facings.cli import (
+    catalog,
+    evaluate,
+    gallery,
+    inbox,
+    inventory,
+    places,
+    planogram,
+    report,
+    setup,
+    simulate,
+    train,
+    verdicts,
+)
 from facings.cli.calibrate import calibrate
 from facings.cli.detect import detect
 from facings.cli.recognize import recognize
@@ -35,6 +48,7 @@ gallery.app.command("twins")(gallery_twins)
 app.add_typer(gallery.app, name="gallery")
 app.add_typer(report.app, name="report")
 app.add_typer(inbox.app, name="inbox")
+app.add_typer(verdicts.app, name="verdicts")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(places.app, name="places")
 app.add_typer(planogram.app, name="planogram")

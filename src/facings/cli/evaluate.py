@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -12,23 +12,30 @@ from facings.cli.options import AsJson, Detector, Model, Threads
 from facings.cli.session import end, write_text
 
 if TYPE_CHECKING:
+    from facings.embed import Embedder
     from facings.evaluate.detection_run import DetectionEvaluation
     from facings.evaluate.few_shot_run import FewShotEvaluation
     from facings.evaluate.openset_run import OpenSetEvaluation
     from facings.evaluate.run import RecognitionEvaluation
+    from facings.manifest import Manifest
+    from facings.progress import Track
 
 LEAST_CONFIDENCE = 0.05  # average precision wants the whole curve, not only what a detector shows in use
 
 app = typer.Typer(help="Measure how good it is.", no_args_is_help=True)
 
+References = Annotated[Path, typer.Option("--gallery", help="Labelled reference photos: folder, CSV, or list.")]
+Queries = Annotated[Path, typer.Option("--queries", help="Labelled query photos: folder, CSV, or list.")]
+DEFAULT_FOLDER = Path("facings-evaluation")
+
 
 @app.command("recognition")
 def evaluate_recognition(
-    gallery: Annotated[Path, typer.Option("--gallery", help="Labelled reference photos: folder, CSV, or list.")],
-    queries: Annotated[Path, typer.Option("--queries", help="Labelled query photos: folder, CSV, or list.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for evaluation.html and evaluation.json.")] = Path(
-        "facings-evaluation"
-    ),
+    gallery: References,
+    queries: Queries,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for evaluation.html and evaluation.json.")
+    ] = DEFAULT_FOLDER,
     as_json: AsJson = False,
     floor: Annotated[bool, typer.Option("--floor", help="Also the 24×24-pixel nearest neighbor.")] = False,
     model: Model = None,
@@ -36,37 +43,22 @@ def evaluate_recognition(
 ) -> None:
     """Recall@1/5, mAP, per-class table, confusions, with a leakage check. Leaves every store alone."""
     from facings.evaluate.run import evaluate_recognition as evaluate
-    from facings.manifest import read_manifest
-    from facings.networks import BUNDLED_MODEL, load_model
-    from facings.settings import load_settings
-    from facings.terminal import track
 
-    settings = load_settings(model=model, threads=threads)
-    given, asked = read_manifest(gallery), read_manifest(queries)
-    found = evaluate(
-        given.photos,
-        asked.photos,
-        embedder=load_model(settings.model or BUNDLED_MODEL, n_threads=settings.threads),
-        n_threads=settings.threads,
-        max_megapixels=settings.max_megapixels,
-        track=track,
-        with_floor=floor,
-    )
+    given, asked, how = _read(gallery, queries, model=model, threads=threads)
+    found = evaluate(given.photos, asked.photos, with_floor=floor, **how)
     _show_evaluation(found, out, as_json=as_json)
     end([*given.problems, *asked.problems, *found.problems])
 
 
 @app.command("few-shot")
 def evaluate_few_shot(
-    gallery: Annotated[Path, typer.Option("--gallery", help="Labelled reference photos: folder, CSV, or list.")],
-    queries: Annotated[Path, typer.Option("--queries", help="Labelled query photos: folder, CSV, or list.")],
+    gallery: References,
+    queries: Queries,
     shots: Annotated[
         str, typer.Option("--shots", help="Reference photos a product, with commas between; 'all' for all.")
     ] = "1,2,3,5,10,all",
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Random draws of the photos for each number.")] = 5,
-    out: Annotated[Path, typer.Option("--out", help="Folder for few-shot.html and few-shot.json.")] = Path(
-        "facings-evaluation"
-    ),
+    out: Annotated[Path, typer.Option("--out", help="Folder for few-shot.html and few-shot.json.")] = DEFAULT_FOLDER,
     as_json: AsJson = False,
     model: Model = None,
     threads: Threads = None,
@@ -74,38 +66,24 @@ def evaluate_few_shot(
     """Recall@1 by number of reference photos, of the gallery and of a linear classifier. Leaves every store alone."""
     from facings.evaluate.few_shot import parse_shots
     from facings.evaluate.few_shot_run import evaluate_few_shot as evaluate
-    from facings.manifest import read_manifest
-    from facings.networks import BUNDLED_MODEL, load_model
-    from facings.settings import load_settings
-    from facings.terminal import track
 
-    settings = load_settings(model=model, threads=threads)
     wanted = parse_shots(shots)
-    given, asked = read_manifest(gallery), read_manifest(queries)
-    found = evaluate(
-        given.photos,
-        asked.photos,
-        embedder=load_model(settings.model or BUNDLED_MODEL, n_threads=settings.threads),
-        shots=wanted,
-        seeds=range(seeds),
-        n_threads=settings.threads,
-        max_megapixels=settings.max_megapixels,
-        track=track,
-    )
+    given, asked, how = _read(gallery, queries, model=model, threads=threads)
+    found = evaluate(given.photos, asked.photos, shots=wanted, seeds=range(seeds), **how)
     _show_few_shot(found, out, as_json=as_json)
     end([*given.problems, *asked.problems, *found.problems])
 
 
 @app.command("openset")
 def evaluate_openset(
-    gallery: Annotated[Path, typer.Option("--gallery", help="Labelled reference photos: folder, CSV, or list.")],
-    queries: Annotated[Path, typer.Option("--queries", help="Labelled query photos: folder, CSV, or list.")],
+    gallery: References,
+    queries: Queries,
     unknown: Annotated[int, typer.Option("--unknown", min=1, help="Products left out of the gallery in each draw.")],
     promises: Annotated[
         str, typer.Option("--promises", help="Shares of false accepts, with commas between.")
     ] = "0.01,0.05,0.1",
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Random draws of the products left out.")] = 5,
-    out: Annotated[Path, typer.Option("--out", help="Folder for openset.json.")] = Path("facings-evaluation"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for openset.json.")] = DEFAULT_FOLDER,
     as_json: AsJson = False,
     model: Model = None,
     threads: Threads = None,
@@ -113,24 +91,10 @@ def evaluate_openset(
     """Known from unknown products, and whether promises of false accepts are kept. Leaves every store alone."""
     from facings.evaluate.openset_run import evaluate_openset as evaluate
     from facings.evaluate.openset_run import parse_promises
-    from facings.manifest import read_manifest
-    from facings.networks import BUNDLED_MODEL, load_model
-    from facings.settings import load_settings
-    from facings.terminal import track
 
-    settings = load_settings(model=model, threads=threads)
-    given, asked = read_manifest(gallery), read_manifest(queries)
-    found = evaluate(
-        given.photos,
-        asked.photos,
-        embedder=load_model(settings.model or BUNDLED_MODEL, n_threads=settings.threads),
-        n_unknown=unknown,
-        seeds=range(seeds),
-        promises=parse_promises(promises),
-        n_threads=settings.threads,
-        max_megapixels=settings.max_megapixels,
-        track=track,
-    )
+    wanted = parse_promises(promises)
+    given, asked, how = _read(gallery, queries, model=model, threads=threads)
+    found = evaluate(given.photos, asked.photos, n_unknown=unknown, seeds=range(seeds), promises=wanted, **how)
     _show_openset(found, out, as_json=as_json)
     end([*given.problems, *asked.problems, *found.problems])
 
@@ -148,9 +112,7 @@ def evaluate_detection(
         Path | None, typer.Option("--predictions", help="Boxes of another detector instead: COCO results JSON.")
     ] = None,
     by_class: Annotated[bool, typer.Option("--by-class", help="A box must be of the right class too.")] = False,
-    out: Annotated[Path, typer.Option("--out", help="Folder for detection.html and detection.json.")] = Path(
-        "facings-evaluation"
-    ),
+    out: Annotated[Path, typer.Option("--out", help="Folder for detection.html and detection.json.")] = DEFAULT_FOLDER,
     as_json: AsJson = False,
     threads: Threads = None,
 ) -> None:
@@ -187,6 +149,36 @@ def evaluate_detection(
         )
     _show_detection(found, out, as_json=as_json, max_megapixels=settings.max_megapixels)
     end([*given.problems, *found.problems])
+
+
+class _How(TypedDict):
+    """What every measurement of labelled photos asks for."""
+
+    embedder: Embedder
+    n_threads: int
+    max_megapixels: float
+    track: Track
+
+
+def _read(gallery: Path, queries: Path, *, model: str | None, threads: int | None) -> tuple[Manifest, Manifest, _How]:
+    """Reference photos and queries, and what they are measured with."""
+    from facings.manifest import read_manifest
+    from facings.networks import BUNDLED_MODEL, load_model
+    from facings.settings import load_settings
+    from facings.terminal import track
+
+    settings = load_settings(model=model, threads=threads)
+    given, asked = read_manifest(gallery), read_manifest(queries)
+    return (
+        given,
+        asked,
+        {
+            "embedder": load_model(settings.model or BUNDLED_MODEL, n_threads=settings.threads),
+            "n_threads": settings.threads,
+            "max_megapixels": settings.max_megapixels,
+            "track": track,
+        },
+    )
 
 
 def _show_evaluation(found: RecognitionEvaluation, folder: Path, *, as_json: bool) -> None:
@@ -239,6 +231,9 @@ def _show_few_shot(found: FewShotEvaluation, folder: Path, *, as_json: bool) -> 
         ]  # fmt: skip
         columns = ("photos", "gallery", "± points", "classifier", "± points", "products with fewer")
         table(f"{found.run.model}: recall@1 by reference photos a product", columns, rows, right=columns)
+    if found.leaks:
+        others = "the page has the curves without them" if found.without_leaks else "no other query is left"
+        say(f"{len(found.leaks)} queries are gallery photos or look like one, which flatters the figures; {others}.")
     say(
         f"{len(found.gallery)} gallery photos, {len(found.queries)} queries, {len(found.leaks)} leaks, "
         f"{found.run.seconds:.0f} s. Page: {folder / 'few-shot.html'}"

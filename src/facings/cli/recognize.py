@@ -59,6 +59,7 @@ def recognize(
             pictures.add(result)
     if not as_json:
         _show_results(results, names)
+    _show_shared_reasons(results)
     _doubt_gallery(workspace, results)
     if pictures:
         say(f"Annotated pictures: {annotate}")
@@ -86,6 +87,16 @@ def _show_results(results: Sequence[PhotoResult], names: Mapping[str, str]) -> N
     say(
         f"{len(results)} photos, {len(verdicts)} boxes: {counts}. Reasons: --json. What was seen so far: facings report"
     )
+
+
+def _show_shared_reasons(results: Sequence[PhotoResult]) -> None:
+    """What holds for everything that was not accepted, where several boxes were not."""
+    from facings.terminal import say
+
+    refused = [x.decision.reasons for r in results for x in r.recognitions if x.decision.verdict != "accepted"]
+    shared = [why for why in refused[0] if all(why in reasons for reasons in refused)] if len(refused) > 1 else []
+    for why in shared:
+        say(f"What was not accepted has this in common: {why}.")
 
 
 def _doubt_gallery(workspace: Workspace, results: Sequence[PhotoResult]) -> None:

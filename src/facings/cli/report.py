@@ -13,7 +13,7 @@ from facings.cli.options import Store
 from facings.cli.session import end, open_stock, open_store, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from facings.apps.demand import Demand
     from facings.apps.demand_report import DemandReport
@@ -48,16 +48,15 @@ def report_inventory(form: Form = None, out: Out = None, store: Store = None) ->
     wanted = _wanted_form(form, out)
     stock_room = open_stock(store)
     found = stock_room.report()
-    if wanted == "table":
-        _show_inventory(found)
-    elif wanted == "parquet":
-        _write_parquet(out, inventory_report.to_rows(found), inventory_report.COLUMNS)
-    elif wanted == "csv":
-        _write(inventory_report.to_csv(found), out)
-    elif wanted == "json":
-        _write(json.dumps(inventory_report.to_json(found), indent=2), out)
-    else:
-        _write(stock_room.report_html(found), out)
+    _put(
+        wanted,
+        out,
+        show=lambda: _show_inventory(found),
+        rows=lambda: (inventory_report.to_rows(found), inventory_report.COLUMNS),
+        csv=lambda: inventory_report.to_csv(found),
+        as_json=lambda: inventory_report.to_json(found),
+        page=lambda: stock_room.report_html(found),
+    )
 
 
 @app.command("demand")
@@ -81,16 +80,15 @@ def report_demand(
     found = stock_room.demand_report(
         days=days, place=place, sku=sku, coverage=coverage, horizon=horizon, models=_models() if horizon else None
     )
-    if wanted == "table":
-        _show_demand(found)
-    elif wanted == "parquet":
-        _write_parquet(out, demand_report.to_rows(found), demand_report.COLUMNS)
-    elif wanted == "csv":
-        _write(demand_report.to_csv(found), out)
-    elif wanted == "json":
-        _write(json.dumps(demand_report.to_json(found), indent=2), out)
-    else:
-        _write(stock_room.demand_html(found), out)
+    _put(
+        wanted,
+        out,
+        show=lambda: _show_demand(found),
+        rows=lambda: (demand_report.to_rows(found), demand_report.COLUMNS),
+        csv=lambda: demand_report.to_csv(found),
+        as_json=lambda: demand_report.to_json(found),
+        page=lambda: stock_room.demand_html(found),
+    )
 
 
 @app.command("planogram")
@@ -118,16 +116,15 @@ def report_planogram(
     known, strangers = resolve(read, products)
     reading = workspace.last_reading(place)
     compliance = check_planogram(known, planogram_report.result_of(reading))
-    if wanted == "table":
-        show(compliance, {sku: product.name for sku, product in products.items()})
-    elif wanted == "parquet":
-        _write_parquet(out, planogram_report.to_rows(compliance), planogram_report.COLUMNS)
-    elif wanted == "csv":
-        _write(planogram_report.to_csv(compliance), out)
-    elif wanted == "json":
-        _write(json.dumps(as_json_values(compliance, products), indent=2), out)
-    else:
-        _write(_planogram_page(workspace, compliance, reading), out)
+    _put(
+        wanted,
+        out,
+        show=lambda: show(compliance, {sku: product.name for sku, product in products.items()}),
+        rows=lambda: (planogram_report.to_rows(compliance), planogram_report.COLUMNS),
+        csv=lambda: planogram_report.to_csv(compliance),
+        as_json=lambda: as_json_values(compliance, products),
+        page=lambda: _planogram_page(workspace, compliance, reading),
+    )
     end([*refused, *strangers])
 
 
@@ -168,6 +165,27 @@ def _models() -> ForecastModels:
     from facings.adapters.statsforecast_models import StatsForecastModels
 
     return StatsForecastModels()
+
+
+def _put(
+    wanted: str,
+    out: Path | None,
+    *,
+    show: Callable[[], None],
+    rows: Callable[[], tuple[Iterable[Mapping[str, object]], Mapping[str, type]]],
+    csv: Callable[[], str],
+    as_json: Callable[[], object],
+    page: Callable[[], str],
+) -> None:
+    """A report in the form that is wanted; only that one is made."""
+    if wanted == "table":
+        show()
+    elif wanted == "parquet":
+        _write_parquet(out, *rows())
+    elif wanted == "json":
+        _write(json.dumps(as_json(), indent=2), out)
+    else:
+        _write(csv() if wanted == "csv" else page(), out)
 
 
 def _write_parquet(out: Path | None, rows: Iterable[Mapping[str, object]], columns: Mapping[str, type]) -> None:

@@ -19,7 +19,8 @@ def scan(
     photos: Annotated[list[Path], typer.Argument(help="Photos of this place, or folders of them.")],
     place: Annotated[str, typer.Option("--place", help="What they show: store-12/aisle-3/bay-2.")],
     depth: Annotated[
-        int | None, typer.Option("--depth", min=1, help="Units behind one another; else as the catalog says, else 1.")
+        int | None,
+        typer.Option("--depth", min=1, help="Units behind one another; else as the catalog says, else as counts show."),
     ] = None,
     as_json: AsJson = False,
     boxes: Annotated[
@@ -45,7 +46,9 @@ def scan(
             print_json(_scan_json(one, place))
         else:
             _show(one, place)
-    if not done.n_new and not done.n_replaced and done.scans:
+    if not any(one.counts for one in done.scans):
+        say("No product was accepted, so nothing was counted. Why: facings recognize PHOTO --json")
+    elif not done.n_new and not done.n_replaced:
         say("These photos were counted already; nothing was changed.")
     else:
         replaced = f", {done.n_replaced} earlier counts of the same moment replaced" if done.n_replaced else ""

@@ -16,7 +16,7 @@ def init(
     store: Store = None,
 ) -> None:
     """Make a store, or bring one of an earlier version up to date."""
-    from facings.adapters.sql_store import shown
+    from facings.adapters.sql_engine import shown
     from facings.compose import init_workspace
     from facings.terminal import say
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,7 +14,16 @@ from facings.cli.options import Threads
 from facings.cli.session import end
 from facings.errors import DependencyMissing
 
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Of every random choice; 0 where nothing is said.")]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe",
+        help='How it learns, as JSON: what differs from the default, as in {"lr": 1e-4}; '
+        "settings.json of a run repeats that.",
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 
 app = typer.Typer(help="Teach a network your products (pip install 'facings[train]').", no_args_is_help=True)
 
@@ -39,8 +50,9 @@ def train_recognizer(
     ] = "product-embedder",
     scratch: Annotated[bool, typer.Option("--from-scratch", help="Random weights of that network.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes instead of the best result.")] = False,
-    seed: Seed = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    recipe: RecipeFile = None,
+    seed: Seed = None,
+    resume: Resume = False,
     threads: Threads = None,
 ) -> None:
     """Fine-tune a ResNet on labelled photos; gives a model directory for 'facings gallery build --model'."""
@@ -51,20 +63,24 @@ def train_recognizer(
     try:
         from facings.train.devices import Devices
         from facings.train.recipe import QUICK, Recipe
+        from facings.train.recipe_file import read_recipe
         from facings.train.recognizer import TrainSettings
         from facings.train.recognizer import train_recognizer as train
     except ImportError as error:
         raise DependencyMissing(f"Training needs PyTorch ({error}).", "pip install 'facings[train]'") from error
+    how = QUICK if quick else Recipe()
+    how = read_recipe(recipe, how) if recipe else how
     given, held_out = read_manifest(data), read_manifest(val) if val else None
     settings = TrainSettings(
-        recipe=replace(QUICK if quick else Recipe(), seed=seed),
+        recipe=how if seed is None else replace(how, seed=seed),
         is_scratch=scratch,
         start=start,
         held_out_frac=hold_out,
         n_threads=load_settings(threads=threads).threads,
         is_resumed=resume,
     )
-    done = train(given.photos, held_out.photos if held_out else None, out=out, settings=settings, track=track)
+    with _kept(out):
+        done = train(given.photos, held_out.photos if held_out else None, out=out, settings=settings, track=track)
     if not Devices().is_main:  # the main process speaks for all
         return
     epoch = f"; best epoch {done.fit.best_epoch}" if done.fit.epochs else ""
@@ -106,8 +122,9 @@ def train_detector(
         bool, typer.Option("--by-class", help="Learn the classes; else each box is a product.")
     ] = False,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Times that each photo is seen.")] = None,
-    seed: Seed = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    recipe: RecipeFile = None,
+    seed: Seed = None,
+    resume: Resume = False,
     threads: Threads = None,
 ) -> None:
     """Train a detector on annotated photos; gives a model directory for --detector."""
@@ -119,22 +136,25 @@ def train_detector(
         from facings.train.detector import DetectorSettings
         from facings.train.detector import train_detector as train
         from facings.train.detector_recipe import DetectorRecipe
+        from facings.train.recipe_file import read_recipe
     except ImportError as error:
         raise DependencyMissing(f"Training needs PyTorch ({error}).", "pip install 'facings[train]'") from error
+    how = read_recipe(recipe, DetectorRecipe()) if recipe else DetectorRecipe()
     given, held_out = [read_annotations(path) for path in (data, *(also or ()))], read_annotations(val) if val else None
     photos = [photo for source in given for photo in source.photos]
     refused = [problem for source in (*given, *([held_out] if held_out else ())) for problem in source.problems]
     if not photos or (held_out and not held_out.photos):
         end(refused)
-    recipe = DetectorRecipe(kind=kind or "", seed=seed)
+    flags: dict[str, Any] = {"kind": kind, "n_epochs": epochs, "seed": seed}
     settings = DetectorSettings(
-        recipe=recipe if epochs is None else replace(recipe, n_epochs=epochs),
+        recipe=replace(how, **{name: value for name, value in flags.items() if value is not None}),
         start=start,
         is_by_class=by_class,
         n_threads=load_settings(threads=threads).threads,
         is_resumed=resume,
     )
-    done = train(photos, held_out.photos if held_out else None, out=out, settings=settings, track=track)
+    with _kept(out):
+        done = train(photos, held_out.photos if held_out else None, out=out, settings=settings, track=track)
     if done is None:  # the main process speaks for all
         return
     say(
@@ -143,3 +163,18 @@ def train_detector(
         f"Report: {done.model.parent / 'report.html'}. Next: facings detect PHOTO --detector {done.model}"
     )
     end([*refused, *done.problems])
+
+
+@contextmanager
+def _kept(out: Path) -> Iterator[None]:
+    """Says after Ctrl-C how the training goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from facings.terminal import say
+        from facings.train.checkpoint import CHECKPOINT_FILE
+        from facings.train.devices import Devices
+
+        if Devices().is_main and (out / CHECKPOINT_FILE).exists():
+            say(f"Stopped. What was learned is kept in {out}: the same command goes on with --resume.")
+        raise

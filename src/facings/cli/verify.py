@@ -23,6 +23,7 @@ def verify(
         float, typer.Option("--max-false-alarm", help="Share of genuine packs that may be called suspicious.")
     ] = 0.05,
     out: Annotated[Path | None, typer.Option("--out", help="Write a page to read and print.")] = None,
+    no_record: Annotated[bool, typer.Option("--no-record", help="Look only; write nothing to the record.")] = False,
     as_json: AsJson = False,
     store: Store = None,
     model: Model = None,
@@ -39,10 +40,13 @@ def verify(
     workspace = open_store(store=store, model=model, threads=threads)
     desk = workspace.authenticity
     judged = desk.check(photo, sku or _recognized(workspace, photo), max_false_alarm=max_false_alarm, track=track)
+    number = None if no_record else desk.record(photo, judged)
     if as_json:
         print_json(judged.answer.to_json())
     else:
         _show(judged.answer)
+        if number is not None:
+            say(f"On record as verdict {number}. Found out more? facings verdicts rule {number} --fake | --genuine")
     if out:
         closest = judged.answer.closest
         source = next((r.source for r in workspace.store.references() if r.reference_id == closest), "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from facings.errors import FacingsError
 from facings.evaluate.detection import DetectionMetrics
@@ -21,7 +22,22 @@ SIDE_PX, SHELF_SIDE_PX = 440, 1000  # the second where more than this many boxes
 N_BOXES_OF_SHELF = 40
 
 _WIDTH, _HEIGHT = 1000, 340
-_N_POINTS = 250
+_N_POINTS, _N_TICKS = 250, 12
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a detector came to be, for the report of its training.
+
+    Args:
+        epochs: In order, one or more: `epoch`, `seconds`, `loss`, `val_ap50`, `val_ap75`, `val_ap`.
+        best_epoch: Whose weights were kept, 1 for the first.
+        facts: Name → value of what else is worth knowing, in the order to show.
+    """
+
+    epochs: Sequence[Mapping[str, Any]]
+    best_epoch: int
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,21 @@ class _Chart:
     ticks: tuple[tuple[float, float, str], ...]
 
 
-def detection_page(evaluation: DetectionEvaluation, *, max_megapixels: float) -> str:
+@dataclass(frozen=True)
+class _Learned:
+    """CSS class and points of each learning curve, in units of the drawing; x and number of some epochs."""
+
+    curves: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
+    ticks: tuple[tuple[float, int], ...]
+
+
+def detection_page(
+    evaluation: DetectionEvaluation,
+    *,
+    max_megapixels: float,
+    training: Training | None = None,
+    json_name: str = "detection.json",
+) -> str:
     """One HTML file that needs nothing else.
 
     The nine photos with most mistakes are read from their paths again; `DetectionEvaluation.to_json` has all photos.
@@ -61,6 +91,8 @@ def detection_page(evaluation: DetectionEvaluation, *, max_megapixels: float) ->
     Args:
         evaluation: From `evaluate_detector` or `evaluate_predictions`.
         max_megapixels: Larger photos are not shown.
+        training: What the detector came from, where this is its report.
+        json_name: The file beside the page that has all figures.
     """
     metrics = evaluation.metrics
     wrong = [number for number, outcome in enumerate(evaluation.outcomes) if outcome.n_missed + outcome.n_false]
@@ -78,6 +110,9 @@ def detection_page(evaluation: DetectionEvaluation, *, max_megapixels: float) ->
         n_classes=N_CLASSES,
         n_listed=N_LISTED,
         chart=_chart(metrics),
+        training=training,
+        learned=_learned(training.epochs) if training else None,
+        json_name=json_name,
         pictures=[_picture(evaluation, number, max_megapixels) for number in _worst(evaluation, wrong)[:N_PICTURES]],
     )
 
@@ -122,6 +157,19 @@ def _chart(metrics: DetectionMetrics) -> _Chart:
         curve75=_line(metrics.curve75),
         marks=tuple(_Mark(*_place(point), _said(name, point)) for name, point in marks.items() if point.n_right),
         ticks=tuple((_WIDTH * i / 5, _HEIGHT * (1 - i / 5), f"{20 * i}%") for i in range(6)),
+    )
+
+
+def _learned(epochs: Sequence[Mapping[str, Any]]) -> _Learned:
+    """AP50 and AP75 over the epochs; a share of 1 at the top."""
+    steps = [(_WIDTH * number / len(epochs), epoch) for number, epoch in enumerate(epochs, start=1)]
+    every = -(-len(epochs) // _N_TICKS)
+    return _Learned(
+        curves=tuple(
+            (css, tuple((round(x, 1), round(_HEIGHT * (1 - epoch[name]), 1)) for x, epoch in steps))
+            for css, name in (("strict", "val_ap75"), ("loose", "val_ap50"))
+        ),
+        ticks=tuple((x, epoch["epoch"]) for x, epoch in steps[every - 1 :: every]),
     )
 
 

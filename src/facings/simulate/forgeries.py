@@ -1,8 +1,8 @@
 """Forged packs, made from photos of genuine ones: what a counterfeiter gets wrong, with the truth of where.
 
 No public set of genuine and counterfeit photos is known, so a check of authenticity is measured on edits. Each changes
-one place of the pack and leaves light, angle and camera as they are: those may differ between
-genuine photos too. The edits are made in the photo, so they are as sharp and as noisy as what lies around them.
+one place of the pack, or its shape, and leaves light, angle and camera as they are: those may differ between genuine
+photos too. The edits are made in the photo, so they are as sharp and as noisy as what lies around them.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def forge(
         )
     block = _printed_block(pixels, is_pack, _SIDE_FRAC[strength], rng)
     edited, places = _EDITS[kind](_Job(pixels, block, STRENGTHS.index(strength), donor, rng))
-    is_edited = np.zeros(pixels.shape[:2], bool)
+    is_edited = np.zeros(edited.shape[:2], bool)
     for left, top, right, bottom in places:
         is_edited[top:bottom, left:right] = True
     return Forgery(edited, is_edited, kind, strength)
@@ -179,6 +179,13 @@ def _coarse(job: _Job) -> tuple[UInt8Array, list[Block]]:
     return _pasted(job.pixels, _resized(np.asarray(coarse), job.block), job.block), [job.block]
 
 
+def _stretched(job: _Job) -> tuple[UInt8Array, list[Block]]:
+    """A pack that is wider than it should be, and all that is printed on it."""
+    height, width = job.pixels.shape[:2]
+    wider = 0, 0, round(width * (1.08, 1.15, 1.25)[job.level]), height
+    return _resized(job.pixels, wider), [wider]
+
+
 _EDITS: dict[str, Callable[[_Job], tuple[UInt8Array, list[Block]]]] = {
     "missing block": _missing,
     "moved logo": _moved,
@@ -187,6 +194,7 @@ _EDITS: dict[str, Callable[[_Job], tuple[UInt8Array, list[Block]]]] = {
     "other panel": _panel,
     "wrong color": _tinted,
     "coarse print": _coarse,
+    "wrong proportions": _stretched,
 }
 KINDS = tuple(_EDITS)
 

@@ -106,7 +106,8 @@ def write_shelves(
             Image.fromarray(shelf.pixels).save(path, "JPEG", quality=_JPEG_QUALITY)
             photos.append(AnnotatedPhoto(path, *size_px, _boxes(shelf)))
             problems |= {problem.where: problem for problem in shelf.problems}
-        losses = write_annotations(photos, partial / _ANNOTATIONS[format], format)
+        skus = sorted({cutout.sku for cutout in usable})  # also those that no shelf shows: one number for all files
+        losses = write_annotations(photos, partial / _ANNOTATIONS[format], format, labels=skus)
         settings = {"seed": seed, "facings": facings, "size_px": size_px, "format": format, "source": source}
         _write_facts(partial / _MARK, photos, {**settings, "n_cutouts": len(usable)})
     said = tuple(Problem(str(directory), loss.code, loss.message) for loss in losses)

@@ -6,21 +6,25 @@ The file is replaced in one step, so that a crash or a full disk leaves the last
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from facings.errors import ModelMismatch, ModelNotFound, StoreFailed
+from facings.errors import BadInput, ModelMismatch, ModelNotFound, StoreFailed
+from facings.whole_file import replaced_file
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 _KEY = "facings.training"
+_short = Repr()  # of a thousand products, the first few
+_short.maxstring = 80
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,21 +84,31 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         StoreFailed: The disk is full or cannot be written; what was there before is left as it was.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with replaced_file(path) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except OSError as error:
-        if partial.is_file():
-            partial.unlink()
         raise StoreFailed(
             f"{path}: cannot be written ({error.strerror or error}).",
             "What was there before is intact: make room, then resume.",
         ) from error
+
+
+def check_folder(folder: Path, model: Path, *, is_resumed: bool) -> None:
+    """Refuse a folder with a run that would be written over.
+
+    Args:
+        folder: Where a training is to run.
+        model: What a finished one leaves.
+        is_resumed: Whether the run that is there is to go on.
+
+    Raises:
+        BadInput: There is a finished run, or one to go on with that shall not.
+    """
+    if model.exists():
+        raise BadInput(f"{folder}: holds a run already, and it is finished.", "Train into another folder.")
+    if (folder / CHECKPOINT_FILE).exists() and not is_resumed:
+        raise BadInput(f"{folder}: holds a run already.", "Resume it, or train into another folder.")
 
 
 def load_checkpoint(folder: Path, identity: dict[str, Any]) -> Checkpoint:
@@ -114,15 +128,25 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> Checkpoint:
             told = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise ModelNotFound(f"{path}: there is no checkpoint that can be read ({error}).") from error
+        raise ModelNotFound(
+            f"{path}: there is no checkpoint that can be read ({error}).", "Train from the start, without resuming."
+        ) from error
     found = told["identity"]
     wanted: dict[str, Any] = json.loads(json.dumps(identity))
-    differing = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
+    differing = list(_differences(found, wanted))
     if differing:
-        first = differing[0]
         raise ModelMismatch(
-            f"{path}: belongs to another training: {', '.join(differing)} differ "
-            f"({first}: got {found.get(first)!r}, wanted {wanted.get(first)!r}).",
+            f"{path}: belongs to another training: {'; '.join(differing)}.",
             "Resume with the same photos and settings, or train into another folder.",
         )
     return Checkpoint(found, told["progress"], tensors)
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Each value that differs, by name, the nested ones one by one."""
+    for name in sorted({*found, *wanted}):
+        one, other = found.get(name), wanted.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _differences(one, other, f"{prefix}{name}.")
+        elif one != other:
+            yield f"{prefix}{name} is {_short.repr(one)}, wanted {_short.repr(other)}"

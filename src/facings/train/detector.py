@@ -18,20 +18,20 @@ import torch
 
 from facings.annotations import AnnotatedPhoto
 from facings.detect import NetworkDetector
-from facings.errors import BadInput, ModelMismatch, Problem
-from facings.evaluate.detection_page import detection_page
+from facings.errors import ModelMismatch, Problem
+from facings.evaluate.detection_page import Training, detection_page
 from facings.evaluate.detection_run import DetectionEvaluation, evaluate_detector
 from facings.evaluate.machine import code_commit, cpu_model, library_versions
 from facings.images import MAX_MEGAPIXELS
 from facings.model_card import DetectorCard
 from facings.progress import Track, untracked
 from facings.train.backbones import BUNDLED, Trunk
-from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
+from facings.train.checkpoint import CHECKPOINT_FILE, check_folder, replace_file
 from facings.train.detector_card import LOOKED_AT, detector_card, ordinary_sizes_px
 from facings.train.detector_export import export_detector
 from facings.train.detector_fit import fit_detector
 from facings.train.detector_network import DetectorNetwork
-from facings.train.detector_recipe import DetectorRecipe
+from facings.train.detector_recipe import DEFAULT_KIND, DetectorRecipe
 from facings.train.detector_set import DetectionSet, build_detection_set
 from facings.train.detector_start import fitting_recipe, load_start, started_network
 from facings.train.devices import Devices
@@ -134,8 +134,7 @@ def train_detector(
     """
     settings = settings or DetectorSettings()
     started = time.perf_counter()
-    if (out / MODEL_FOLDER).exists() or ((out / CHECKPOINT_FILE).exists() and not settings.is_resumed):
-        raise BadInput(f"{out}: holds a run already.", "Resume it, or train into another folder.")
+    check_folder(out, out / MODEL_FOLDER, is_resumed=settings.is_resumed)
     devices = Devices()
     torch.set_num_threads(settings.n_threads)
     track = track if devices.is_main else untracked
@@ -173,7 +172,7 @@ def train_detector(
     network.load_state_dict(stored_state(network, is_half=_IS_HALF))  # measured is what a reader gets
     card = detector_card(settings.name, network, trunk, data, recipe, object_px)
     evaluation = _evaluation(network, card, data, val_photos, train_photos, track)
-    _write_report(out, evaluation, epochs)
+    _write_report(out, evaluation, Training(epochs, best_epoch, _facts(identity, data)))
     difference = _exported(network, card, out)
     summary = DetectorSummary(
         model=out / MODEL_FOLDER,
@@ -243,9 +242,25 @@ def _evaluation(
     )
 
 
-def _write_report(out: Path, evaluation: DetectionEvaluation, epochs: list[Epoch]) -> None:
-    replace_file(out / REPORT_PAGE, detection_page(evaluation, max_megapixels=MAX_MEGAPIXELS).encode())
-    _write_json(out / REPORT_FILE, {**evaluation.to_json(), "epochs": epochs})
+def _facts(identity: dict[str, Any], data: DetectionSet) -> dict[str, str]:
+    """How the detector came to be, for the report."""
+    recipe = identity["recipe"]
+    return {
+        "learned from": f"{data.n_boxes:,} boxes in {len(data.train_rows):,} photos",
+        "started from": identity["start"],
+        "trunk": identity["architecture"],
+        "network": f"{recipe['kind'] or DEFAULT_KIND}, {recipe['n_channels']} channels",
+        "epochs": f"{recipe['n_epochs']} at {recipe['canvas_px']} px, {recipe['n_frozen_stages']} stages frozen",
+        "batch, learning rates (trunk, head)": f"{recipe['batch_size']}, {recipe['lr']:g}, {recipe['head_lr']:g}",
+        "seed": str(recipe["seed"]),
+        "commit": code_commit(),
+    }
+
+
+def _write_report(out: Path, evaluation: DetectionEvaluation, training: Training) -> None:
+    page = detection_page(evaluation, max_megapixels=MAX_MEGAPIXELS, training=training, json_name=REPORT_FILE)
+    replace_file(out / REPORT_PAGE, page.encode())
+    _write_json(out / REPORT_FILE, {**evaluation.to_json(), "epochs": list(training.epochs), "facts": training.facts})
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

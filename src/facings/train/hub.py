@@ -10,7 +10,7 @@ from facings.errors import DependencyMissing, DownloadFailed
 
 OTHER_WAYS = (
     "Two other ways need no network: weights from a local file, as in 'torchvision:resnet18@weights.safetensors', "
-    "or a model directory such as the bundled starter (the default)."
+    "or a model directory, such as the bundled product-embedder (the default)."
 )
 _TIMEOUT_S = 20.0
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from facings.errors import BadInput, ModelMismatch
+from facings.errors import BadInput, ModelMismatch, StoreFailed
 from facings.model_card import CARD_KEY, MODEL_FILE, WEIGHTS_FILE, WEIGHTS_KEY
 
 OPSET = 20
@@ -67,14 +68,12 @@ def write_model(
     Raises:
         BadInput: The directory exists.
         ModelMismatch: The difference is too large.
+        StoreFailed: The disk is full or cannot be written.
     """
     if directory.exists():
         raise BadInput(f"Export to {directory}: it exists already; wanted a new directory.")
-    directory.parent.mkdir(parents=True, exist_ok=True)
     network = cast(nn.Module, getattr(model, part))
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as workspace:
-        built = Path(workspace) / "built"
-        built.mkdir()
+    with _workspace(directory) as built:
         state = stored_state(network, is_half=is_half)
         network.load_state_dict(state)  # rounds: torch must be asked about the weights that a reader gets
         weights = safetensors.torch.save(state)
@@ -92,6 +91,26 @@ def write_model(
             )
         built.rename(directory)
     return found
+
+
+@contextmanager
+def _workspace(directory: Path) -> Iterator[Path]:
+    """An empty folder beside a directory that is to be, gone at the end.
+
+    Raises:
+        StoreFailed: The disk is full or cannot be written.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as workspace:
+            built = Path(workspace) / "built"
+            built.mkdir()
+            yield built
+    except OSError as error:
+        raise StoreFailed(
+            f"{directory}: the model cannot be written ({error.strerror or error}).",
+            "What was learned is in the checkpoint: make room, then resume.",
+        ) from error
 
 
 def traced(

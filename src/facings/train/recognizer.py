@@ -21,14 +21,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from facings.errors import BadInput, Problem
+from facings.errors import Problem
 from facings.evaluate.machine import code_commit, cpu_model, library_versions
 from facings.manifest import LabelledPhoto
 from facings.model_card import ModelCard, Preparation
 from facings.progress import Track, untracked
 from facings.train.assess import Assessment, assess
 from facings.train.backbones import BUNDLED, Trunk, load_trunk
-from facings.train.checkpoint import CHECKPOINT_FILE, replace_file
+from facings.train.checkpoint import check_folder, replace_file
 from facings.train.closed_form import finish
 from facings.train.dataset import HELD_OUT_FRAC, TrainingSet, build_training_set
 from facings.train.devices import Devices
@@ -138,8 +138,7 @@ def train_recognizer(
     """
     settings = settings or TrainSettings()
     started = time.perf_counter()
-    if (out / MODEL_FOLDER).exists() or ((out / CHECKPOINT_FILE).exists() and not settings.is_resumed):
-        raise BadInput(f"{out}: holds a run already.", "Resume it, or train into another folder.")
+    check_folder(out, out / MODEL_FOLDER, is_resumed=settings.is_resumed)
     devices = Devices()
     torch.set_num_threads(settings.n_threads)
     recipe = settings.recipe
@@ -172,7 +171,8 @@ def train_recognizer(
         card = _card(settings.name, trunk, data, preparation, finished.model)
         difference = export_embedder(_exported(finished.model.backbone), card, out / MODEL_FOLDER, is_half=True)
         assessment = assess(finished, data)
-        _write_report(out, assessment, result, identity, card.architecture)
+        facts = {"architecture": card.architecture, "ONNX Runtime differs from torch by": f"{difference:.1g} at most"}
+        _write_report(out, assessment, result, identity, facts)
         figures = [assessment.classifier.value, assessment.gallery.value, difference]
     classifier_accuracy, gallery_recall_at_1, difference = devices.from_main(figures)
     summary = TrainSummary(
@@ -235,13 +235,13 @@ def _card(name: str, trunk: Trunk, data: TrainingSet, preparation: Preparation, 
 
 
 def _write_report(
-    out: Path, assessment: Assessment, result: FitResult, identity: dict[str, Any], architecture: str
+    out: Path, assessment: Assessment, result: FitResult, identity: dict[str, Any], of_model: dict[str, str]
 ) -> None:
     recipe = identity["recipe"]
     facts = {
         "machine": cpu_model(),
         "started from": identity["start"],
-        "architecture": architecture,
+        **of_model,
         "phases": "; ".join(
             f"{phase['n_epochs']} epochs at {phase['size_px']} px, {phase['n_frozen_stages']} stages frozen"
             for phase in recipe["phases"]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from conftest import save_photo
-from facings.annotations import AnnotatedPhoto, Annotations, LabelledBox, read_annotations, write_annotations
+from facings.annotations import AnnotatedPhoto, Annotations, Format, LabelledBox, read_annotations, write_annotations
 from facings.errors import BadInput
 
 Corners = tuple[float, float, float, float]
@@ -198,6 +198,39 @@ def test_writing_refuses_what_would_mislead(root: Path) -> None:
         write_annotations([one], root, "voc")
     with pytest.raises(BadInput, match="cannot be written"):
         write_annotations([one], root / "a.jpg" / "x.json", "coco")
+
+
+@pytest.mark.parametrize(("format_name", "place"), [("coco", "x.json"), ("yolo", "x")])
+def test_classes_have_the_numbers_of_the_labels_given(root: Path, format_name: Format, place: str) -> None:
+    oat = AnnotatedPhoto(root / "a.jpg", 100, 80, (LabelledBox((10, 20, 30, 40), "oat"),))
+    for labels, number in ((["milk", "oat"], 1), (["oat", "milk"], 0), (None, 0)):
+        path = root / f"{labels}" / place
+        write_annotations([oat], path, format_name, labels=labels)
+        if format_name == "coco":
+            document = json.loads(path.read_text())
+            assert document["annotations"][0]["category_id"] == number + 1
+            assert [category["name"] for category in document["categories"]] == (labels or ["oat"])
+        else:
+            assert (path / "labels" / "a.txt").read_text().split()[0] == str(number)
+            assert (path / "classes.txt").read_text().split() == (labels or ["oat"])
+        again = read_annotations(path, photos=root if format_name == "yolo" else None)
+        assert [box.label for box in again.photos[0].boxes] == ["oat"]
+        assert again.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["milk"], "boxes of class 'oat', wanted one of the 1 labels"),
+        (["oat", "oat"], "each once"),
+        (["oat", "a\nb"], "one line"),
+    ],
+)
+def test_labels_that_cannot_number_the_boxes_are_refused(root: Path, labels: list[str], said: str) -> None:
+    oat = AnnotatedPhoto(root / "a.jpg", 100, 80, (LabelledBox((10, 20, 30, 40), "oat"),))
+    with pytest.raises(BadInput, match=said):
+        write_annotations([oat], root / "x.json", "coco", labels=labels)
+    assert not (root / "x.json").exists()
 
 
 @pytest.mark.parametrize(

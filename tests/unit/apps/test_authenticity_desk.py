@@ -12,7 +12,9 @@ from conftest import FakeEmbedder
 from facings.adapters.genuine_file import GenuineFiles
 from facings.adapters.opencv_registration import OpenCvRegistrar
 from facings.adapters.sql_store import SqlStore
+from facings.apps.authenticity import Readers
 from facings.apps.authenticity_desk import AuthenticityDesk, DeskParts
+from facings.detect import WholePhoto
 from facings.enroll import enroll
 from facings.errors import BadInput
 from facings.gallery import remove
@@ -34,8 +36,9 @@ def desk(store: SqlStore, tmp_path: Path) -> AuthenticityDesk:
     photos = [LabelledPhoto(saved(tmp_path / f"{k}.png", photo(front(), k)), "milk") for k in range(N_PHOTOS)]
     photos.append(LabelledPhoto(saved(tmp_path / "lone.png", photo(front(8), 9)), "lone"))
     assert enroll(store, photos, embedder=FakeEmbedder(), model="fake").problems == []
-    parts = DeskParts(OpenCvRegistrar(n_threads=1), GenuineFiles(tmp_path / "genuine"), None, {}, 10.0)
-    return AuthenticityDesk(store, parts)
+    files = GenuineFiles(tmp_path / "genuine")
+    parts = DeskParts(OpenCvRegistrar(n_threads=1), WholePhoto(), files, Readers(), {}, 10.0)
+    return AuthenticityDesk(store, store.verdicts, parts)
 
 
 def test_a_photo_is_held_against_what_is_prepared_once(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from facings.apps.demand import Demand, demands
-from facings.apps.demand_days import DemandDay, Trend, dispersion, make_days, own_week, trend, week_of, weighed_days
+from facings.apps.demand_days import DemandDay, Trend, make_days, own_week, trend, week_of, weighed_days
 from facings.apps.demand_ranking import rank
 from facings.apps.demand_report import DemandReport, to_csv, to_html, to_json, to_rows
 from facings.apps.ledger import Event, Kind
@@ -60,7 +60,7 @@ def test_sales_of_every_day() -> None:
     assert milk.there_days == pytest.approx(27.5)
     assert milk.rate.per_day == pytest.approx(84.5 / 27.5, rel=0.02)
     assert milk.rate.low < 3.05 < milk.rate.high
-    assert milk.spread == 1
+    assert milk.spread == pytest.approx(1, abs=0.05)
     assert milk.lost_money == Decimal("0.00")
     assert len(milk.event_ids) == 28
 
@@ -151,12 +151,6 @@ def test_weekdays_by_hand() -> None:
     assert alone == pytest.approx(week, abs=0.04)
 
 
-def test_dispersion_by_hand() -> None:
-    assert dispersion(days_of([3] * 20), EVEN) == 1
-    # mean 2 of 0 and 4: Σ (4 / 2) over 19 degrees of freedom
-    assert dispersion(days_of([0, 4] * 10), EVEN) == pytest.approx(20 * 2 / 19)
-
-
 def test_trend() -> None:
     doubling = trend(days_of([2 ** (n / 7) * 10 for n in range(28)]), EVEN, spread=1, coverage=0.9)
     assert doubling is not None
@@ -192,10 +186,10 @@ def test_days_of_a_shop_that_never_opens() -> None:
 
 
 def a_shop() -> tuple[Demand, ...]:
-    dead = [event("counted", 4, n / 2, "s/b", "tea", author="scan") for n in range(56)]
+    dead = [event("counted", 4, n / 2, "s/b", "tea", author="scan") for n in range(-120, 56)]
     events = [*daily(3), *daily(1, sku="jam"), *dead, event("counted", 1, 2, "s/c", "=new")]
     gone = [event("counted", 0 if n > 40 else 1, n / 2, "s/d", "jam", author="scan") for n in range(56)]
-    return demands([*events, *gone], PRODUCTS, SITES, start=START, end=END)
+    return demands([*events, *gone], PRODUCTS, SITES, start=START - timedelta(days=60), end=END)
 
 
 def test_ranking() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,21 +14,21 @@ from facings.errors import BadInput
 
 
 @pytest.mark.parametrize(
-    ("n_units", "n_days", "dispersion", "mean", "low", "high"),
+    ("n_units", "n_days", "spread", "mean", "low", "high"),
     [
         # Gamma(½, 28): mean 0.5/28; quantiles are those of χ² with 1 degree of freedom over 2 · 28
         (0, 28, 1.0, 0.5 / 28, 0.003932 / 56, 3.841459 / 56),
         # Gamma(10.5, 90): χ² with 21 degrees of freedom: 11.5913, 32.6706
         (10, 90, 1.0, 10.5 / 90, 11.5913 / 180, 32.6706 / 180),
-        # dispersion 4: Gamma(5/4 + ½, 90/4): χ² with 3.5 degrees: 0.5201, 8.6655
+        # spread 4: Gamma(5/4 + ½, 90/4): χ² with 3.5 degrees: 0.5201, 8.6655
         (5, 90, 4.0, 1.75 * 4 / 90, 0.52005 * 2 / 90, 8.66551 * 2 / 90),
     ],
     ids=["nothing sold", "ten sold", "in baskets"],
 )
 def test_rates_by_the_chi_square_tables(
-    n_units: float, n_days: float, dispersion: float, mean: float, low: float, high: float
+    n_units: float, n_days: float, spread: float, mean: float, low: float, high: float
 ) -> None:
-    rate = poisson_rate(n_units, n_days, dispersion=dispersion)
+    rate = poisson_rate(n_units, n_days, spreads=np.array([spread]))
     assert rate.per_day == pytest.approx(mean, rel=1e-4)
     assert rate.low == pytest.approx(low, rel=3e-3)
     assert rate.high == pytest.approx(high, rel=1e-3)
@@ -35,10 +37,19 @@ def test_rates_by_the_chi_square_tables(
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(0, 400), days=st.floats(0.5, 400), spread=st.floats(1, 6))
 def test_a_rate_lies_in_its_interval_which_narrows_with_more_of_the_same(n: int, days: float, spread: float) -> None:
-    rate, more = (poisson_rate(k * n, k * days, dispersion=spread) for k in (1, 4))
+    rate, more = (poisson_rate(k * n, k * days, spreads=np.array([spread])) for k in (1, 4))
     assert 0 <= rate.low <= rate.per_day <= rate.high
     assert more.high - more.low < rate.high - rate.low
     assert rate.times(7).high == pytest.approx(7 * rate.high)
+
+
+def test_spreads_in_doubt_are_mixed() -> None:
+    few, many = (poisson_rate(10, 90, spreads=np.array([spread])) for spread in (1.0, 4.0))
+    spreads = np.array([1.0, 4.0])
+    sure, mixed = (poisson_rate(10, 90, spreads=spreads, weights=np.array(w)) for w in ([1.0, 0.0], [0.5, 0.5]))
+    assert sure.low == pytest.approx(few.low, rel=1e-3)
+    assert mixed.per_day == pytest.approx((few.per_day + many.per_day) / 2, rel=1e-3)
+    assert many.low < mixed.low < few.low < few.high < mixed.high < many.high
 
 
 def test_intervals_hold_what_they_say() -> None:
@@ -76,9 +87,9 @@ def test_negative_binomial_has_the_mean_and_the_spread_asked_for() -> None:
     assert chance[0, :2] == pytest.approx([np.exp(-3), 3 * np.exp(-3)])  # Poisson
 
 
-@pytest.mark.parametrize("bad", [{"n_units": -1}, {"n_days": 0}, {"dispersion": 0.5}, {"coverage": 1.0}])
-def test_figures_out_of_range_are_refused(bad: dict[str, float]) -> None:
-    given = {"n_units": 1.0, "n_days": 1.0, "dispersion": 1.0, "coverage": 0.9} | bad
+@pytest.mark.parametrize("bad", [{"n_units": -1}, {"n_days": 0}, {"spreads": np.array([0.5])}, {"coverage": 1.0}])
+def test_figures_out_of_range_are_refused(bad: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"n_units": 1.0, "n_days": 1.0} | bad
     with pytest.raises(BadInput, match="wanted"):
         poisson_rate(given.pop("n_units"), given.pop("n_days"), **given)
 

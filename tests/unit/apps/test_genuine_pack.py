@@ -16,6 +16,7 @@ from facings.apps.authenticity import (
     GenuineReference,
     Judged,
     Query,
+    Readers,
     authenticate,
     replayed,
     working_size,
@@ -23,10 +24,13 @@ from facings.apps.authenticity import (
 from facings.apps.authenticity_page import authenticity_page
 from facings.apps.genuine_calibration import GenuineCalibration
 from facings.apps.genuine_pack import GenuinePack, prepare
+from facings.apps.pack_checks import CHECKS
+from facings.apps.pack_maps import MAPS
+from facings.apps.registration import PixelBox
 from facings.errors import BadInput
 from facings.evidence import Barcode, Pixels
 from facings.near_duplicates import perceptual_hash
-from facings.types import UInt8Array
+from facings.types import Image, UInt8Array
 from pack_photos import forged, front, photo
 
 N_PHOTOS = 4
@@ -50,6 +54,15 @@ def pack(photos: dict[int, UInt8Array], registrar: OpenCvRegistrar) -> GenuinePa
 
 
 @pytest.fixture
+def ask_at(
+    photos: dict[int, UInt8Array], pack: GenuinePack, registrar: OpenCvRegistrar
+) -> Callable[[UInt8Array, PixelBox | None], Judged]:
+    """Ask about the pack in a box of a photo."""
+    claim = Claim(pack, (), GenuineCalibration([pack]), "", photos.__getitem__)
+    return lambda pixels, box: authenticate(asked(pixels, "q", box), claim, registrar, max_false_alarm=LIMIT)
+
+
+@pytest.fixture
 def ask(photos: dict[int, UInt8Array], pack: GenuinePack, registrar: OpenCvRegistrar) -> Ask:
     """Ask about pixels."""
     references = [GenuineReference(k, f"file {k}", perceptual_hash(pixels)) for k, pixels in photos.items()]
@@ -57,12 +70,18 @@ def ask(photos: dict[int, UInt8Array], pack: GenuinePack, registrar: OpenCvRegis
 
     def answered(pixels: UInt8Array, *, limit: float = LIMIT, barcode: str = "", file: str = "its own") -> Judged:
         reader = Reads(barcode) if barcode else None
-        query = Query(pixels, file, "Hold still.")
         return authenticate(
-            query, claim, registrar, max_false_alarm=limit, barcodes=reader, versions={"b": "2", "a": "1"}
-        )
+            asked(pixels, file), claim, registrar, max_false_alarm=limit, readers=Readers(reader),
+            versions={"b": "2", "a": "1"},
+        )  # fmt: skip
 
     return answered
+
+
+def asked(pixels: UInt8Array, file: str, box: PixelBox | None = None) -> Query:
+    """A photo that is the pack, unless a box says where in it."""
+    height, width = pixels.shape[:2]
+    return Query(Image(pixels, file, "q.png"), box or (0, 0, width, height), "Hold still.")
 
 
 class Reads:
@@ -77,7 +96,7 @@ class Reads:
 
 def test_genuine_photos_vouch_for_the_pack_and_not_for_what_lies_behind(pack: GenuinePack) -> None:
     assert [one.number for one in pack.photos] == [10, 11, 12, 13]
-    assert pack.scores.shape == (N_PHOTOS, 3)
+    assert pack.scores.shape == (N_PHOTOS, len(CHECKS))
     for one in pack.photos:
         is_vouched, (x1, y1, _, _) = one.vouching.maps.is_vouched, one.vouching.box
         rows, columns = np.nonzero(is_vouched)
@@ -94,7 +113,7 @@ def test_too_few_photos_are_refused(photos: dict[int, UInt8Array], registrar: Op
 def test_references_that_show_different_things_vouch_for_nothing(registrar: OpenCvRegistrar) -> None:
     pack = prepare("milk", {k: photo(front(20 + k), k) for k in range(3)}, registrar)
     assert pack.photos == ()
-    assert pack.scores.shape == (0, 3)
+    assert pack.scores.shape == (0, len(CHECKS))
 
 
 def test_a_genuine_pack_is_consistent(ask: Ask) -> None:
@@ -111,6 +130,8 @@ def test_a_forged_pack_is_suspicious_and_the_place_is_marked(ask: Ask) -> None:
     assert answer.verdict == "suspicious"
     assert answer.p_value == pytest.approx(1 / (N_PHOTOS + 1))
     assert answer.why.startswith(answer.checks[0].words)
+    assert [check.name for check in answer.checks] == [*MAPS, "proportions", "text"]
+    assert "not installed" in answer.checks[-1].words
     (odd,) = [check for check in answer.checks if check.name == "print"]
     assert odd.box is not None
     x, y = (odd.box[0] + odd.box[2]) / 2, (odd.box[1] + odd.box[3]) / 2
@@ -122,6 +143,17 @@ def test_a_larger_photo_has_the_same_verdict_in_its_own_pixels(ask: Ask) -> None
     one, two = ask(small).answer, ask(large).answer
     assert one.verdict == two.verdict == "suspicious"
     assert np.array(two.checks[0].box) / 2 == pytest.approx(np.array(one.checks[0].box), abs=24)
+
+
+def test_a_pack_that_was_cut_out_of_a_photo_is_marked_in_the_photo(ask_at: Callable[..., Judged]) -> None:
+    pixels = photo(forged(front()), 50)
+    framed = np.zeros((400, 500, 3), np.uint8)
+    framed[60 : 60 + pixels.shape[0], 150 : 150 + pixels.shape[1]] = pixels
+    alone = ask_at(pixels, None).answer
+    within = ask_at(framed, (150, 60, 150 + pixels.shape[1], 60 + pixels.shape[0])).answer
+    assert within.p_value == alone.p_value
+    assert alone.checks[0].box is not None
+    assert within.checks[0].box == tuple(a + b for a, b in zip(alone.checks[0].box, (150, 60, 150, 60), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -159,10 +191,10 @@ def test_a_reference_again_is_called_out(ask: Ask, photos: dict[int, UInt8Array]
 
 def test_a_replay_is_told_from_a_photo_of_its_own(photos: dict[int, UInt8Array]) -> None:
     references = [GenuineReference(k, f"file {k}", perceptual_hash(pixels)) for k, pixels in photos.items()]
-    assert replayed(Query(photos[10], "file 10"), references) == (10, True)
-    assert replayed(Query(photos[10], "other"), references) == (10, False)
-    assert replayed(Query(photo(front(3), 9), "other"), references) is None
-    assert replayed(Query(photos[10], "other"), []) is None
+    assert replayed(asked(photos[10], "file 10"), references) == (10, True)
+    assert replayed(asked(photos[10], "other"), references) == (10, False)
+    assert replayed(asked(photo(front(3), 9), "other"), references) is None
+    assert replayed(asked(photos[10], "other"), []) is None
 
 
 def test_a_promise_that_so_few_photos_cannot_keep_is_not_made(ask: Ask) -> None:
@@ -199,7 +231,7 @@ def test_the_page_shows_verdict_and_places(ask: Ask, photos: dict[int, UInt8Arra
     page = authenticity_page(judged, genuine, photo="<b>.jpg", source="milk/1.jpg", made_at=made_at)
     assert "milk: suspicious" in page
     assert "&lt;b&gt;.jpg" in page
-    assert page.count("data:image/jpeg") == 2 + 2 * 3
+    assert page.count("data:image/jpeg") == 2 + 2 * len(MAPS)
     nothing = replace(judged, inspection=None, fits={})
     bare = authenticity_page(nothing, None, photo="a.jpg", source="", made_at=made_at)
     assert bare.count("data:image/jpeg") == 1

@@ -123,6 +123,8 @@ def test_phantom_stock() -> None:
     found = alert(*books, event("counted", 6, 9, "s/a"), event("counted", 0, 1, "s/a"), event("counted", 0, 2, "s/b"))
     assert (found.kind, found.since) == ("phantom_stock", NOW - timedelta(days=1))
     assert found.reason == "The ledger says 8, the shelf has shown none for 24 h."
+    just_now = alert(*books, event("counted", 0, 0, "s/a"))
+    assert just_now.reason == "The ledger says 8, the shelf has shown none for less than an hour."
     still = lines(*books, event("counted", 0, 1, "s/a"), event("counted", 1, 2, "s/b"))
     assert alerts(still, lead_time_days=3, now=NOW) == ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,10 @@ HEAD = "at,sku,place,quantity,kind\n"
 ROWS = "2026-03-01 08:00,milk,s,24,received\n2026-03-01 12:00,milk,s,5,sold\n2026-03-01 12:00,milk,s,5,sold\n"
 
 
-def load(store: SqlStore, folder: Path, text: str | bytes, **options: object) -> LedgerImport:
+def load(store: SqlStore, folder: Path, text: str | bytes, **options: Any) -> LedgerImport:
     path = folder / "x.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return import_ledger(store.ledger, path, PRODUCTS, default_site=Site("any"), **options)  # type: ignore[arg-type]
+    return import_ledger(store.ledger, path, PRODUCTS, default_site=Site("any"), **options)
 
 
 def stock(store: SqlStore) -> dict[tuple[str, str], int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facings.adapters.barcode import ZxingReader
 from facings.apps.pack_barcode import check_barcode
 from facings.evidence import Barcode, Pixels
+from facings.simulate.forged_print import print_barcode
 
 OWN, OTHER = "4006381333931", "7310865004703"
 BLANK = np.zeros((4, 4, 3), np.uint8)
@@ -31,7 +33,7 @@ class Reads:
         (Reads(OTHER, OWN), OWN, [False]),  # a neighbor's is in the photo too
         (Reads("(01)0" + OWN[:-1] + "9"), OWN, [True]),  # a check digit that is wrong
         (Reads("https://example.com"), OWN, []),
-        (Reads(OTHER, is_intact=False), OWN, []),
+        (Reads(OWN[:-1] + "9", is_intact=False), OWN, [True]),  # and stays so at another size
         (Reads(OTHER), "", []),
         (Reads(), OWN, []),
     ],
@@ -40,3 +42,22 @@ def test_which_numbers_speak_against_a_pack(reader: Reads, gtin: str, wanted: li
     found = check_barcode(BLANK, gtin, reader)
     assert [check.is_odd for check in found] == wanted
     assert all(check.name == "barcode" and check.box == (1, 2, 3, 4) for check in found)
+
+
+class ReadsOnce(Reads):
+    """Reads something else the second time: print that is too small for it."""
+
+    def read(self, crop: Pixels) -> tuple[Barcode, ...]:
+        return super().read(crop) if crop.shape == BLANK.shape else ()
+
+
+def test_a_number_that_does_not_stay_was_misread() -> None:
+    assert check_barcode(BLANK, OWN, ReadsOnce(OWN[:-1] + "9", is_intact=False)) == []
+
+
+@pytest.mark.parametrize("number, is_odd", [(OWN, False), (OTHER, True), (OWN[:-1] + "9", True)])
+def test_printed_numbers(number: str, is_odd: bool) -> None:
+    pack = print_barcode(np.full((150, 300, 3), 90, np.uint8), number, 30, 20, 2)
+    (found,) = check_barcode(pack, OWN, ZxingReader())
+    assert found.is_odd == is_odd
+    assert number in found.words

@@ -11,7 +11,7 @@ from facings.apps.ledger import correct, undo
 from facings.apps.scan import N_EXPECTED, ScanDone, Sighting, group_scans, record_scans
 from facings.catalog import Product
 from facings.record import record
-from facings.types import Candidate, Decision, PhotoResult, Recognition
+from facings.types import Candidate, Decision, PhotoResult, Recognition, Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BAY = "s/aisle-1/bay-2"
@@ -44,6 +44,17 @@ def test_facings_times_depth_and_who_says_so(store: SqlStore) -> None:
     assert [count.note for count in one.counts] == ["3 facings × depth 4 (catalog)", "2 facings × depth 1 (not known)"]
     assert {count.source for count in one.counts} == {"readings 7"}
     assert (done.n_new, done.n_replaced) == (2, 0)
+
+
+def test_a_depth_that_the_catalog_lacks_is_learned_from_a_persons_count(store: SqlStore) -> None:
+    scan(store, seen(7, 0, milk=3, tea=2))
+    for sku, units in (("milk", 6), ("tea", 10)):
+        correct(store.ledger, sku, BAY, units, author="ann", at=NOON + timedelta(minutes=30))
+    done = scan(store, seen(7, 0, milk=3, tea=2), seen(8, 60, milk=3, tea=1))
+    notes = [count.note for count in done.scans[0].counts]
+    assert notes == ["3 facings × depth 4 (catalog)", "1 facings × depth 5 (learned from 1 count)"]
+    again = scan(store, seen(8, 60, milk=3, tea=1), seen(7, 0, milk=3, tea=2))
+    assert again.n_new == again.n_replaced == 0  # what was counted before stays as it was
 
 
 def test_the_same_photo_again_changes_nothing(store: SqlStore) -> None:
@@ -152,9 +163,9 @@ def test_a_scan_is_its_first_photo_and_what_follows_within_the_window(minutes: f
 
 
 def test_the_record_says_what_was_seen(store: SqlStore) -> None:
-    def box(verdict: str, sku: str | None, *named: str) -> Recognition:
+    def box(verdict: Verdict, sku: str | None, *named: str) -> Recognition:
         candidates = tuple(Candidate(name, 0.9, 1) for name in named)
-        return Recognition((0, 0, 9, 9), 1.0, Decision(verdict, sku, candidates))  # type: ignore[arg-type]
+        return Recognition((0, 0, 9, 9), 1.0, Decision(verdict, sku, candidates))
 
     boxes = (
         box("accepted", "milk", "milk", "tea"), box("accepted", "milk", "milk"),

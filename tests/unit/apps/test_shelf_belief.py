@@ -84,7 +84,7 @@ def test_whatever_is_counted_a_belief_is_a_belief(counts: list[int], depth: int)
     belief = believe(looks(*counts), depth)
     assert 0 <= belief.p_empty <= 1
     assert 0 <= belief.low <= belief.high
-    assert belief.low - 1 <= belief.units
+    assert 0 <= belief.units <= max(1, *counts) * depth + depth
     assert (belief.empty_since is not None) == (belief.p_empty >= BELIEVED_EMPTY)
 
 
@@ -125,7 +125,7 @@ def test_a_night_sells_nothing() -> None:
 
 def test_opening_hours_are_those_of_the_wall() -> None:
     tokyo = Site("s", "Asia/Tokyo")  # 23:00 to 11:00 UTC is 8:00 to 20:00
-    hours = _open_hours([MORNING.replace(hour=23), MORNING.replace(hour=11)], tokyo)
+    hours = _open_hours([MORNING.replace(hour=23), MORNING.replace(hour=11)], [], tokyo)
     assert hours.open_days(MORNING.replace(hour=11), MORNING.replace(hour=23)) == 0
     assert hours.open_days(MORNING.replace(hour=2), MORNING.replace(hour=8)) == pytest.approx(0.5)
-    assert _open_hours([MORNING], tokyo).open_days(MORNING, MORNING + timedelta(hours=12)) == 0.5
+    assert _open_hours([MORNING], [], tokyo).open_days(MORNING, MORNING + timedelta(hours=12)) == 0.5

@@ -31,6 +31,20 @@ def test_a_night_is_no_time_and_a_sunday_neither() -> None:
     assert hours.open_days(noon, noon - timedelta(days=1)) == 0  # a clock that ran backwards
 
 
+def test_hours_count_by_how_many_customers_come() -> None:
+    evenings = [MONDAY + timedelta(days=d, hours=h) for d in range(26) for h in (8, 16, 17, 18)]  # 9:00, 17:00 …
+    hours = learn_hours(week_of_work(), BERLIN, sales=evenings)
+    noon = MONDAY + timedelta(hours=11)  # in Berlin; opening times are 8:00 to 20:00
+    # a quarter came in one hour before noon, besides 2 % in each of 4 hours; all in all 1 and 2 % in each of 12
+    assert hours.open_days(MONDAY, noon) == pytest.approx((0.25 + 4 * 0.02) / (1 + 12 * 0.02))
+    assert hours.open_days(MONDAY, MONDAY + timedelta(days=1)) == pytest.approx(1)
+    half_past = MONDAY + timedelta(hours=8.5)
+    assert hours.open_days(MONDAY, half_past) == pytest.approx((0.125 + 1.5 * 0.02) / 1.24)
+    at_noon = [MONDAY + timedelta(days=d, hours=11) for d in range(200)]
+    assert learn_hours(week_of_work(), BERLIN, sales=at_noon) == learn_hours(week_of_work(), BERLIN)  # daily sums
+    assert learn_hours(week_of_work(), BERLIN, sales=evenings[:99]) == learn_hours(week_of_work(), BERLIN)
+
+
 def test_too_little_is_no_opening_time() -> None:
     whole = ShopHours(BERLIN)
     assert learn_hours([], BERLIN) == whole

@@ -15,7 +15,7 @@ from facings.annotations import AnnotatedPhoto, LabelledBox
 from facings.errors import Problem
 from facings.evaluate.coco_matching import CocoMatching
 from facings.evaluate.detection import measure_detection
-from facings.evaluate.detection_page import detection_page
+from facings.evaluate.detection_page import Training, detection_page
 from facings.evaluate.detection_pictures import draw_mistakes
 from facings.evaluate.detection_run import DetectionEvaluation, evaluate_predictions
 from facings.evaluate.photo_boxes import PhotoBoxes, pair_boxes
@@ -86,6 +86,23 @@ def test_curve_is_drawn_from_the_figures(pairs: list[PhotoBoxes]) -> None:
     wanted = [(1 / 4, 1), (1 / 4, 1 / 2), (2 / 4, 2 / 3), (3 / 4, 3 / 4)]
     assert drawn == [(1000 * recall, round(340 * (1 - precision), 1)) for recall, precision in wanted]
     assert "Dot: highest F1: confidence 0.70, recall 75.0%, precision 75.0%." in page
+
+
+def test_report_of_a_training_says_how_it_learned(pairs: list[PhotoBoxes]) -> None:
+    epochs = [
+        {"epoch": n, "seconds": 90.0 * n, "loss": 1 / n, "val_ap50": 0.25 * n, "val_ap75": 0.0, "val_ap": 0.125 * n}
+        for n in (1, 2, 3)
+    ]
+    training = Training(epochs, 3, {"started from": HOSTILE})
+    page = detection_page(evaluated(pairs), max_megapixels=50, training=training, json_name="report.json")
+    assert "AP50 0.750 after epoch 3, which is kept" in page
+    # three epochs on 1000 units, shares of 340 units from the top
+    assert 'class="loose" points="333.3,255.0 666.7,170.0 1000.0,85.0 "' in page
+    assert '<td class="number">4.5</td><td class="number">0.333</td><td class="number">0.750</td>' in page
+    assert "<code>report.json</code>" in page
+    assert "detection.json" not in page
+    assert HOSTILE not in page
+    assert "How it learned" not in detection_page(evaluated(pairs), max_megapixels=50)
 
 
 def test_names_are_text(pairs: list[PhotoBoxes]) -> None:

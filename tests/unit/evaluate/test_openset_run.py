@@ -20,7 +20,7 @@ from facings.evaluate.openset_run import (
     references_of,
 )
 from facings.manifest import LabelledPhoto
-from facings.types import Candidate, Decision
+from facings.types import Candidate, Decision, Verdict
 
 N_PRODUCTS = 40
 
@@ -77,9 +77,9 @@ def test_a_gallery_whose_photos_are_too_alike_excludes_too_much_and_queries_mend
     assert not mended.is_broken
 
 
-def decision(verdict: str, *skus: str) -> Decision:
+def decision(verdict: Verdict, *skus: str) -> Decision:
     several = tuple(Candidate(sku, 0.5, n) for n, sku in enumerate(skus))
-    return Decision(verdict, skus[0] if verdict == "accepted" else None, several)  # type: ignore[arg-type]
+    return Decision(verdict, skus[0] if verdict == "accepted" else None, several)
 
 
 def test_answers_beside_the_truth_worked_by_hand() -> None:

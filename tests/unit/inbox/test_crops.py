@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from facings.errors import BadInput
@@ -62,10 +64,10 @@ def test_a_later_proposal_takes_the_place_of_an_earlier_one() -> None:
         pytest.param({"enrolled": (9,)}, id="enrolled without being named"),
     ],
 )
-def test_an_event_says_who_and_what(fields: dict[str, object]) -> None:
-    plain: dict[str, object] = {"action": "named", "crop_ids": (1,), "author": "ann", "sku": "milk"}
+def test_an_event_says_who_and_what(fields: dict[str, Any]) -> None:
+    plain: dict[str, Any] = {"action": "named", "crop_ids": (1,), "author": "ann", "sku": "milk"}
     with pytest.raises(BadInput):
-        Event(**{**plain, **fields})  # type: ignore[arg-type]
+        Event(**{**plain, **fields})
 
 
 def test_only_open_crops_can_be_settled() -> None:

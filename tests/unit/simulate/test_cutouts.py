@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from conftest import save_photo
-from facings.annotations import AnnotatedPhoto, LabelledBox, write_annotations
+from facings.annotations import AnnotatedPhoto, Format, LabelledBox, write_annotations
 from facings.errors import BadImage, BadInput
 from facings.manifest import LabelledPhoto
 from facings.simulate.cutouts import Cutout, drawn_cutouts, labelled_cutouts, read_cutouts
@@ -51,13 +51,13 @@ def test_a_csv_gives_its_boxes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["voc", "coco", "yolo", "sku110k"])
-def test_every_box_of_annotations_is_cut_out(form: str, tmp_path: Path) -> None:
+def test_every_box_of_annotations_is_cut_out(form: Format, tmp_path: Path) -> None:
     photo = save_photo(tmp_path / "images" / "1.jpg", 1, width=64, height=48)
     boxes = (LabelledBox((0, 0, 20, 48), "tea"), LabelledBox((20, 8, 60, 40), "cola"))
     ignored = LabelledBox((1, 1, 9, 9), "tea", is_ignored=True)
     names = {"voc": "annotations", "coco": "boxes.json", "yolo": "", "sku110k": "boxes.csv"}
     annotated = [AnnotatedPhoto(photo, 64, 48, (*boxes, ignored))]
-    write_annotations(annotated, tmp_path / names[form], form)  # type: ignore[arg-type]
+    write_annotations(annotated, tmp_path / names[form], form)
     found = read_cutouts(tmp_path / names[form])
     assert [(cutout.sku, cutout.load().shape[:2]) for cutout in found.cutouts] == [
         ("tea", (48, 20)),

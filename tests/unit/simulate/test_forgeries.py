@@ -24,7 +24,18 @@ def donor() -> UInt8Array:
     return photo(front(5), 1)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("strength, width", [("slight", 311), ("medium", 331), ("strong", 360)])
+def test_wrong_proportions_make_all_of_it_wider(
+    strength: str, width: int, genuine: UInt8Array, donor: UInt8Array
+) -> None:
+    rng = np.random.default_rng(1)
+    forged = forge(genuine, IS_PACK, "wrong proportions", strength, donor=donor, rng=rng)
+    assert forged.pixels.shape == (288, width, 3)  # 1.08, 1.15, 1.25 of 288
+    assert forged.is_edited.shape == (288, width)
+    assert forged.is_edited.all()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "wrong proportions"])
 @pytest.mark.parametrize("strength", STRENGTHS)
 def test_only_the_marked_places_change(kind: str, strength: str, genuine: UInt8Array, donor: UInt8Array) -> None:
     before = genuine.copy()

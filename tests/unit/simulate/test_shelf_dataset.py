@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from facings.annotations import read_annotations
+from facings.annotations import Format, read_annotations
 from facings.errors import BadInput
 from facings.simulate.shelf_dataset import ShelvesSummary, write_shelves
 from solid_cutouts import broken, solid
@@ -29,8 +29,8 @@ def digests(root: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("form", ["coco", "voc", "yolo", "sku110k"])
-def test_what_is_written_is_read_back_without_being_told_where(form: str, tmp_path: Path) -> None:
-    done = write_shelves(tmp_path / "out", GOODS, format=form, **NUMBERS)  # type: ignore[arg-type]
+def test_what_is_written_is_read_back_without_being_told_where(form: Format, tmp_path: Path) -> None:
+    done = write_shelves(tmp_path / "out", GOODS, format=form, **NUMBERS)
     found = read_annotations(tmp_path / "out" / WHERE[form])
     assert found.problems == ()
     assert [photo.path.name for photo in found.photos] == ["shelf_0001.jpg", "shelf_0002.jpg"]
@@ -45,6 +45,16 @@ def test_what_is_written_is_read_back_without_being_told_where(form: str, tmp_pa
     for photo in found.photos:
         with Image.open(photo.path) as picture:
             assert picture.size == (photo.width, photo.height) == (240, 180)
+
+
+def test_sets_composed_apart_number_the_products_alike(tmp_path: Path) -> None:
+    named = []
+    for seed in (4, 5):
+        path = tmp_path / f"{seed}"
+        write_shelves(path, GOODS, format="yolo", **{**NUMBERS, "n_photos": 1, "facings": (2, 2), "seed": seed})
+        assert len({box.label for photo in read_annotations(path).photos for box in photo.boxes}) < len(GOODS)
+        named.append((path / "classes.txt").read_text())
+    assert named[0] == named[1] == "".join(f"sku-{i}\n" for i in range(8))
 
 
 def test_facts_say_what_it_was_made_from(tmp_path: Path) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from conftest import save_photo
-from facings import cli
+from facings import cli, terminal
 
 pytest.importorskip("torch", reason="needs the train extra")
 pytestmark = pytest.mark.torch
+
+T = TypeVar("T")
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -24,6 +29,14 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return 0
 
 
+def interrupted(items: Iterable[T], label: str, total: int) -> Iterator[T]:
+    """Presses Ctrl-C in the second step."""
+    for number, item in enumerate(items):
+        if label == "Training" and number == 1:
+            signal.raise_signal(signal.SIGINT)
+        yield item
+
+
 def test_photos_in_and_a_gallery_with_the_trained_model_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -33,16 +46,28 @@ def test_photos_in_and_a_gallery_with_the_trained_model_out(
             save_photo(tmp_path / "photos" / sku / f"{shot}.jpg", number * 10 + shot, width=96, height=96)
         save_photo(tmp_path / "held-out" / sku / "q.jpg", number * 10, width=120, height=88)
     (tmp_path / "photos" / "apple" / "broken.jpg").write_text("no photo")
-    trained = call(monkeypatch, "train", "recognizer", "photos", "--val", "held-out", "--threads", 1)
-    assert trained == 1  # one photo was refused, the rest was learned
+    recipe = {"phases": [{"n_epochs": 1, "size_px": 64, "n_frozen_stages": 4}], "batch_size": 4, "neck_views": 1}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    train = ("train", "recognizer", "photos", "--val", "held-out", "--recipe", "recipe.json", "--threads", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(terminal, "track", interrupted)
+        assert call(monkeypatch, *train) != 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "kept in facings-training: the same command goes on with --resume" in said
+    assert call(monkeypatch, *train, "--resume", "--seed", 1) == 1
+    assert "recipe.seed is 0, wanted 1" in " ".join(capsys.readouterr().err.split())
+
+    assert call(monkeypatch, *train, "--resume") == 1  # one photo was refused, the rest was learned
     said = capsys.readouterr().err
     assert "broken.jpg" in said
     assert "3 products, 9 photos" in said
     assert "then facings calibrate held-out --save" in " ".join(said.split())
     summary = json.loads((tmp_path / "facings-training" / "summary.json").read_text())
     assert summary["n_val"] == 3
-    assert call(monkeypatch, "train", "recognizer", "photos") == 1
-    assert "holds a run already" in capsys.readouterr().err
+    settings = json.loads((tmp_path / "facings-training" / "settings.json").read_text())
+    assert settings["recipe"]["phases"] == recipe["phases"]
+    assert call(monkeypatch, *train, "--resume") == 1
+    assert "holds a run already, and it is finished" in capsys.readouterr().err
 
     (tmp_path / "photos" / "apple" / "broken.jpg").unlink()
     assert call(monkeypatch, "init") == 0

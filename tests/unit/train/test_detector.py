@@ -137,7 +137,10 @@ def test_run_folder_holds_report_summary_and_settings(detector_run: Any) -> None
     assert report["n_photos"] == 12
     assert report["epochs"] == list(summary.epochs) == told["epochs"]
     assert report["output"]["confidence"] == summary.min_confidence
-    assert "AP50" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert f"AP50 {report['epochs'][summary.best_epoch - 1]['val_ap50']:.3f} after epoch {summary.best_epoch}" in page
+    assert "<code>report.json</code>" in page
+    assert report["facts"]["network"] == "fcos, 64 channels"
     assert 0 <= summary.export_difference < 1e-3
     assert summary.seconds > summary.epochs[-1]["seconds"] > 0
 
@@ -155,7 +158,7 @@ def test_folder_with_a_run_is_left_alone(
 ) -> None:
     before = (detector_run.folder / "summary.json").stat().st_mtime_ns
     for is_resumed in (False, True):
-        with pytest.raises(BadInput, match=r"holds a run already.*another folder"):
+        with pytest.raises(BadInput, match=r"holds a run already, and it is finished.*another folder"):
             train_detector(train, out=detector_run.folder, settings=replace(settings, is_resumed=is_resumed))
     assert (detector_run.folder / "summary.json").stat().st_mtime_ns == before
     (tmp_path / "half").mkdir()

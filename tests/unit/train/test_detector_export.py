@@ -19,6 +19,8 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 safetensors_torch = pytest.importorskip("safetensors.torch", reason="needs the train extra")
 
+from torch import nn  # noqa: E402
+
 from facings.train.detector_export import (  # noqa: E402
     TOLERANCE,
     Finder,
@@ -232,12 +234,13 @@ def test_existing_directory_is_left_alone(tmp_path: Path) -> None:
 def test_pixels_are_normalized_as_the_card_says() -> None:
     seen: list[Any] = []
 
-    class Looking(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Looking(nn.Module):
         def forward(self, pixels: Any) -> Any:
             seen.append(pixels)
             return pixels, pixels
 
     image = torch.tensor([181, 231, 48], dtype=torch.uint8).view(1, 3, 1, 1)
-    Finder(Looking(), CARD.mean, CARD.std)(image)
+    looking: Any = Looking()
+    Finder(looking, CARD.mean, CARD.std)(image)
     torch.testing.assert_close(seen[0].flatten(), torch.tensor([1.0, 2.0, -1.0]))
     assert CARD.mean != MEAN and CARD.std != STD

@@ -12,6 +12,7 @@ from facings.errors import BadInput
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("torchvision", reason="needs the train extra")
 
+from torch import nn  # noqa: E402
 from torchvision.models.detection.image_list import ImageList  # noqa: E402
 
 from facings.train.detector_network import DetectorNetwork, HeadLayout  # noqa: E402
@@ -23,7 +24,7 @@ KINDS = ("fcos", "retinanet")
 N_LABELS = 3
 
 
-class AsItIs(torch.nn.Module):  # type: ignore[misc, name-defined]
+class AsItIs(nn.Module):
     """In place of torchvision's transform: pictures of one size that are normalized already."""
 
     def forward(self, images: list[Any], targets: Any) -> Any:

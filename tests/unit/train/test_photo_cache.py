@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,11 +62,11 @@ def test_damaged_cache_is_built_again(toys: list[LabelledPhoto], tmp_path: Path,
 def test_interrupted_building_leaves_nothing_that_is_taken_for_a_cache(
     toys: list[LabelledPhoto], tmp_path: Path
 ) -> None:
-    def interrupted(items: object, label: str, total: int) -> object:
+    def interrupted(items: object, label: str, total: int) -> Any:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        open_cache(toys, tmp_path / "cache", shorter_side_px=20, track=interrupted)  # type: ignore[arg-type]
+        open_cache(toys, tmp_path / "cache", shorter_side_px=20, track=interrupted)
     assert list((tmp_path / "cache").iterdir()) == []
     assert len(open_cache(toys, tmp_path / "cache", shorter_side_px=20)) == len(toys)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from facings.adapters.onnx_models import OnnxEmbedder
 from facings.embed import embed
-from facings.errors import BadInput, ModelMismatch
+from facings.errors import BadInput, ModelMismatch, StoreFailed
 from facings.images import decode, read_bytes
 from facings.manifest import LabelledPhoto
 
@@ -112,7 +113,7 @@ def test_folder_with_a_run_is_left_alone(toys: list[LabelledPhoto], settings: Tr
 
 
 def test_interrupted_run_is_resumed_and_other_photos_are_refused(
-    toys: list[LabelledPhoto], settings: TrainSettings, tmp_path: Path
+    toys: list[LabelledPhoto], settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(items: Any, label: str, total: int) -> Any:
         for number, item in enumerate(items):
@@ -129,6 +130,18 @@ def test_interrupted_run_is_resumed_and_other_photos_are_refused(
     resumed = replace(short, is_resumed=True)
     with pytest.raises(ModelMismatch, match="data_fingerprint"):
         train_recognizer(toys[1:], out=tmp_path / "run", settings=resumed)
+    other = replace(resumed, recipe=replace(short.recipe, lr=0.5))
+    with pytest.raises(ModelMismatch, match=r"another training: recipe\.lr is 0\.002, wanted 0\.5\."):
+        train_recognizer(toys, out=tmp_path / "run", settings=other)
+
+    def full(*_given: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(StoreFailed, match=r"model: the model cannot be written \(No space left.*then resume"):
+            train_recognizer(toys, out=tmp_path / "run", settings=resumed)
+    assert not (tmp_path / "run" / "model").exists()
     summary = train_recognizer(toys, out=tmp_path / "run", settings=resumed)
     np.testing.assert_array_equal(rows_of(toys, summary.model), rows_of(toys, whole.model))
     further = train_recognizer(toys, out=tmp_path / "further", settings=replace(short, start=summary.model))

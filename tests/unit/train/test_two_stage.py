@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("torchvision", reason="needs the train extra")
 
+from torch import nn  # noqa: E402
 from torchvision.models.detection.image_list import ImageList  # noqa: E402
 
 from facings.train import two_stage  # noqa: E402
@@ -22,7 +23,7 @@ N_LABELS = 2
 N_PLACES = (8 * 16 + 4 * 8 + 2 * 4 + 1 * 2) * 6  # of a picture of 64×128 px, six anchors each
 
 
-class AsItIs(torch.nn.Module):  # type: ignore[misc, name-defined]
+class AsItIs(nn.Module):
     """In place of torchvision's transform: pictures of one size that are normalized already."""
 
     def forward(self, images: list[Any], targets: Any) -> Any:
