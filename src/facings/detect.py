@@ -21,6 +21,7 @@ from facings.types import Detections, FloatArray, Image, UInt8Array, no_detectio
 
 MAX_DETECTIONS = 2000
 
+_MAX_IOU_OF_TILES = 0.45
 _PICTURES_TOGETHER = 4  # of the size that the network was trained around, as many pixels as it is given at a time
 
 
@@ -158,6 +159,7 @@ class NetworkDetector:
             is_larger = is_too_large(found.xyxy, closer, card)
             larger = Detections(found.xyxy[is_larger], found.confidence[is_larger])
             tiling, found = closer, self._look(image.pixels, closer, larger)
+        found = _once(found, tiling)
         n_found = int((found.confidence >= self._min_confidence).sum())
         n_kept = min(n_found, self._max_detections)
         missed_px = missed_below_px(self._sure(found), tiling, card)
@@ -197,6 +199,14 @@ class NetworkDetector:
         inside = np.flatnonzero((xyxy[:, 2:] > xyxy[:, :2]).all(axis=1))
         rows = inside[suppress(xyxy[inside], confidence[inside], self._network.card.nms_iou)]
         return Views(xyxy[rows], confidence[rows], tiling.is_cut(boxes[rows], corner))
+
+
+def _once(found: Detections, tiling: Tiling) -> Detections:
+    """The boxes without doubles that only tiles make: two tiles show one product less alike than one tile does."""
+    if len(tiling.corners) == 1:
+        return found
+    rows = suppress(found.xyxy, found.confidence, _MAX_IOU_OF_TILES)
+    return Detections(found.xyxy[rows], found.confidence[rows])
 
 
 def clip_boxes(xyxy: FloatArray, width: int, height: int) -> FloatArray:

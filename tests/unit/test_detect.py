@@ -13,10 +13,11 @@ from hypothesis.extra import numpy as hnp
 
 from conftest import make_pixels
 from facings import detect
-from facings.detect import MAX_DETECTIONS, GivenBoxes, NetworkDetector, WholePhoto, clip_boxes
+from facings.detect import MAX_DETECTIONS, GivenBoxes, NetworkDetector, WholePhoto, _once, clip_boxes
 from facings.errors import BadInput
 from facings.model_card import DetectorCard
-from facings.types import FloatArray, Image, UInt8Array
+from facings.tiles import Tiling
+from facings.types import Detections, FloatArray, Image, UInt8Array
 from painted_shelf import CARD, PaintReader, paint, random_shelf, unmatched
 
 
@@ -314,6 +315,17 @@ def test_dense_shelf_of_400_products_is_found_in_tiles_twice_the_same() -> None:
     assert found.confidence.tobytes() == again.confidence.tobytes()
     assert (found.xyxy >= 0).all()
     assert (found.xyxy[:, 2:] <= (2600, height)).all()
+
+
+@pytest.mark.parametrize(("lefts", "shift", "n_found"), [((0, 90), 100, 1), ((0, 90), 120, 2), ((0,), 100, 2)])
+def test_two_tiles_show_a_product_once_where_one_tile_may_show_two(
+    lefts: tuple[int, ...], shift: int, n_found: int
+) -> None:
+    side_by_side = boxes((150, 10, 450, 90), (150 + shift, 10, 450 + shift, 90))  # IoU 0.5 and 0.43
+    tiling = Tiling((690, 100), 1.0, (690, 100), (600, 100), lefts, (0,), (0, 0))
+    found = _once(Detections(side_by_side, np.array([0.8, 0.9], np.float32)), tiling)
+    assert len(found) == n_found
+    assert found.confidence.max() == np.float32(0.9)
 
 
 def test_products_larger_than_a_tile_are_kept_beside_small_ones() -> None:
