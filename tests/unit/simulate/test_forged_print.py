@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,6 @@ def test_only_the_line_is_printed_over_in_its_colors(kind: str) -> None:
     ],
     ids=["kind", "outside", "digits", "room"],
 )
-def test_what_cannot_be_printed(make: object, message: str) -> None:
+def test_what_cannot_be_printed(make: Callable[[], object], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        make()  # type: ignore[operator]
+        make()
