@@ -33,7 +33,8 @@ from facings.apps.genuine_pack import MAX_PHOTOS, GenuinePack, fitting, look, pr
 from facings.apps.pack_barcode import check_barcode
 from facings.apps.pack_checks import scores_of
 from facings.apps.pack_finder import find_pack
-from facings.apps.pack_inspection import Looked, Vouching, inspect, vouched_places
+from facings.apps.pack_inspection import inspect
+from facings.apps.pack_look import Looked, Places, Vouching, carried, vouched_places
 from facings.apps.pack_maps import PLACE_PX, ring_mean
 from facings.apps.pack_text import most_misread, read_lines
 from facings.apps.registration import Landmarks, PixelBox
@@ -43,7 +44,7 @@ from facings.errors import BadInput
 from facings.images import decode, read_bytes
 from facings.manifest import read_manifest
 from facings.near_duplicates import near_pairs, perceptual_hash
-from facings.networks import load_cells, load_detector, load_model
+from facings.networks import load_cells, load_comparator, load_detector, load_model
 from facings.simulate.forged_print import WORD_KINDS, other_number, print_barcode, reprint
 from facings.simulate.forgeries import KINDS, STRENGTHS, Forgery, forge
 from facings.types import Image, UInt8Array
@@ -70,6 +71,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.registrar = OpenCvRegistrar(n_threads=N_THREADS)
+        self.comparator = load_comparator(n_threads=N_THREADS)
         self.detector = load_detector("product-detector", n_threads=N_THREADS)
         self.embedder: Embedder = load_model(n_threads=N_THREADS)
         self.cells = load_cells(n_threads=N_THREADS)
@@ -86,7 +88,7 @@ class Bench:
         looks = [perceptual_hash(one) for one in references]
         again = {i for i, _ in near_pairs([perceptual_hash(one) for one in queries], looks)}
         own = [one for i, one in enumerate(queries) if i not in again][:N_QUERIES]
-        pack = prepare(sku, packs, self.registrar, texts=self.texts if is_asked else None)
+        pack = prepare(sku, packs, self.registrar, self.comparator, texts=self.texts if is_asked else None)
         return Product(
             sku, packs, pack, embed(list(packs.values()), self.embedder).rows, self._patches(packs.values()), own
         )
@@ -98,7 +100,7 @@ class Bench:
         pack = working_size(_cut(pixels, box))
         fits = fitting(self.registrar.landmarks(pack), _landmarks(product.pack), self.registrar)
         looked = look(pack, fits, product.references, self.registrar) if fits else None
-        found = inspect(looked, _vouching(product.pack)) if looked else None
+        found = inspect(looked, _vouching(product.pack), self.comparator) if looked else None
         taken = time.perf_counter() - began
         row = embed([pack], self.embedder).rows[0]
         odd = None if forgery is None else _cut_map(forgery.is_edited, box, pack)
@@ -152,13 +154,13 @@ class Bench:
         v12 = ring_mean(one * other, 2) - m1 * m2
         c1, c2 = 6.5025, 58.5225
         index = (2 * m1 * m2 + c1) * (2 * v12 + c2) / ((m1**2 + m2**2 + c1) * (v1 + v2 + c2))
-        is_pack = vouched_places(looked, _vouching(product.pack))
+        is_pack = _vouched(looked, product.pack)
         return 1 - float(index[is_pack].mean()) if is_pack.any() else 1.0
 
     def forgeries(self, pixels: UInt8Array, genuine: Asked, donor: UInt8Array) -> Iterator[Forgery]:
         """Each kind once at medium strength, and one kind at each other strength by lot."""
         assert genuine.looked is not None
-        is_place = vouched_places(genuine.looked, _vouching(genuine.product.pack))
+        is_place = _vouched(genuine.looked, genuine.product.pack)
         part = np.zeros(genuine.pack.shape[:2], bool)
         x1, y1, x2, y2 = genuine.looked.box
         part[y1:y2, x1:x2] = is_place.repeat(PLACE_PX, 0).repeat(PLACE_PX, 1)
@@ -276,6 +278,12 @@ def _landmarks(pack: GenuinePack) -> Iterator[tuple[int, Landmarks]]:
 
 def _vouching(pack: GenuinePack) -> dict[int, Vouching]:
     return {one.number: one.vouching for one in pack.photos}
+
+
+def _vouched(looked: Looked, pack: GenuinePack) -> Places:
+    return vouched_places(
+        looked, {k: carried(one, looked, k) for k, one in _vouching(pack).items() if k in looked.maps}
+    )
 
 
 def _read(path: Path) -> UInt8Array:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from facings.apps.genuine_calibration import GenuineCalibration, Rarity
 from facings.apps.genuine_pack import GenuinePack
 from facings.apps.pack_checks import CHECKS
-from facings.apps.pack_inspection import Inspection, Looked
-from facings.apps.pack_maps import MAPS, PLACE_PX
+from facings.apps.pack_inspection import LOOKS, Inspection
+from facings.apps.pack_look import Looked
+from facings.apps.pack_maps import PLACE_PX
 from facings.apps.registration import PixelBox
 from facings.evaluate.share import Share
 from facings.simulate.forged_print import WORD_KINDS
@@ -21,7 +22,7 @@ from facings.types import UInt8Array
 from results_page import machine, markdown_table
 
 LIMITS = (0.01, 0.05, 0.10)
-GENUINE = "genuine"
+GENUINE, ALL, PRINTED = "genuine", "all", "all in one place"
 KEPT = (1.0, 0.9, 0.8, 0.7, 0.5)
 N_KNOWN_FAKES = 10
 N_RESAMPLED = 300
@@ -113,8 +114,9 @@ def _ranked(asked: Sequence[Asked], calibration: GenuineCalibration) -> Ranked:
 
 def _forgeries(asked: Sequence[Asked], ranked: Ranked, told: Sequence[Asked]) -> str:
     rows = []
-    for kind, strength in [(kind, "medium") for kind in KINDS] + [("all", strength) for strength in STRENGTHS]:
-        forged = [one for one in asked if one.strength == strength and kind in (one.kind, "all")]
+    several = [(kind, strength) for kind in (PRINTED, ALL) for strength in STRENGTHS]
+    for kind, strength in [(kind, "medium") for kind in KINDS] + several:
+        forged = [one for one in asked if one.strength == strength and _is_of(one.kind, kind)]
         seen = [one for one in forged if one in ranked]
         if not seen:
             continue
@@ -136,6 +138,10 @@ def _forgeries(asked: Sequence[Asked], ranked: Ranked, told: Sequence[Asked]) ->
         "found at 5 %", "pointing game", "pixel AUROC, best look",
     )  # fmt: skip
     return markdown_table(columns, rows)
+
+
+def _is_of(kind: str, wanted: str) -> bool:
+    return wanted in (kind, ALL) or (wanted == PRINTED and kind not in (GENUINE, "wrong proportions"))
 
 
 def _alone(asked: Sequence[Asked], ranked: Ranked, told: Sequence[Asked]) -> str:
@@ -251,7 +257,7 @@ def _is_edit(one: Asked) -> NDArray[np.bool_]:
 def _is_hit(one: Asked, check: int) -> bool:
     """Whether the oddest place of the check that stands out lies in the edit."""
     assert one.inspection is not None
-    if check >= len(MAPS):
+    if check >= len(LOOKS):
         return False
     odd = one.inspection.maps[check]
     return bool(_is_edit(one)[np.unravel_index(odd.argmax(), odd.shape)])

@@ -1,4 +1,4 @@
-"""The card that a model carries across the border between training and runtime: an embedder's or a detector's.
+"""The card that a model carries across the border between training and runtime, by the kind of model.
 
 A card lies inside the ONNX file as metadata (key `facings.card`, JSON), so that a model can never be separated
 from how its input must be prepared. `CARD.md` beside the file is the same for people.
@@ -184,6 +184,47 @@ class DetectorCard:
             raise ModelNotFound(f"Detector card: cannot be read ({error}); wanted JSON with {wanted}.") from error
 
 
+@dataclass(frozen=True)
+class ComparatorCard:
+    """What a reader and the runtime must know about a comparator, which tells tampered places of a pack.
+
+    Args:
+        name: Short name, kebab-case.
+        architecture: The network, as the training code names it.
+        license: Of the weights.
+        source: Where the weights come from.
+        training_data: What they saw, in words.
+        data_fingerprint: Hash of the training set's contents.
+        kind: Tells the kinds of cards apart on disk.
+    """
+
+    name: str
+    architecture: str
+    license: str
+    source: str
+    training_data: str
+    data_fingerprint: str
+    kind: Literal["comparator"] = "comparator"
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, so that equal cards are equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ComparatorCard:
+        """Read a card.
+
+        Raises:
+            ModelNotFound: The text is not a card: broken JSON, missing or unknown fields.
+            ModelMismatch: It is the card of another kind of model.
+        """
+        try:
+            return cls(**_loaded(text, "comparator"))
+        except _UNREADABLE as error:
+            wanted = ", ".join(field.name for field in fields(cls))
+            raise ModelNotFound(f"Comparator card: cannot be read ({error}); wanted JSON with {wanted}.") from error
+
+
 _UNREADABLE = (BadInput, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _WANTED = {
     "kind": "wanted 'detector'",
@@ -198,7 +239,7 @@ _WANTED = {
 }
 
 
-def _loaded(text: str, kind: Literal["embedder", "detector"]) -> dict[str, Any]:
+def _loaded(text: str, kind: Literal["embedder", "detector", "comparator"]) -> dict[str, Any]:
     """The fields of a card of this kind. An embedder's card has no field `kind`: it is the older one."""
     raw: dict[str, Any] = json.loads(text)
     found = raw.get("kind", "embedder")

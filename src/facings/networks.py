@@ -10,6 +10,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from facings.adapters.onnx_cells import OnnxCells
+from facings.adapters.onnx_comparator import OnnxComparator
 from facings.adapters.onnx_detector import OnnxBoxNetwork
 from facings.adapters.onnx_models import OnnxEmbedder
 from facings.detect import Detector, NetworkDetector, WholePhoto
@@ -18,6 +19,7 @@ from facings.errors import ModelNotFound
 BUNDLED_MODEL = "product-embedder"
 STARTER_MODEL = "starter"  # what it was trained from; also in the package
 BUNDLED_DETECTOR = "product-detector"
+BUNDLED_COMPARATOR = "pack-comparator"
 _WEIGHTS = files("facings") / "weights"
 
 
@@ -69,6 +71,16 @@ def load_detector(name_or_directory: str, *, n_threads: int, min_confidence: flo
     ways = f"Give a detector's directory, {BUNDLED_DETECTOR!r} (bundled), or {WholePhoto.name!r} (no detection)."
     with _directory(name, (BUNDLED_DETECTOR,), ways) as directory:
         return NetworkDetector(OnnxBoxNetwork(directory, n_threads=n_threads), min_confidence=min_confidence)
+
+
+def load_comparator(*, n_threads: int) -> OnnxComparator:
+    """The bundled comparator, which tells tampered places of a pack.
+
+    Args:
+        n_threads: Threads of ONNX Runtime.
+    """
+    with _directory(BUNDLED_COMPARATOR, (BUNDLED_COMPARATOR,), "Install Facings again.") as directory:
+        return OnnxComparator(directory, n_threads=n_threads)
 
 
 @contextmanager

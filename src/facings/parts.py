@@ -163,11 +163,13 @@ class Parts:
         from facings.adapters.opencv_registration import OpenCvRegistrar
 
         s = self.settings
-        registrar = OpenCvRegistrar(n_threads=s.threads)
-        versions = library_versions() | {"opencv": registrar.version, "detector": self.detector.name}
+        registrar, comparator = OpenCvRegistrar(n_threads=s.threads), networks.load_comparator(n_threads=s.threads)
+        versions = library_versions() | {
+            "opencv": registrar.version, "comparator": comparator.network_id, "detector": self.detector.name
+        }  # fmt: skip
         files = GenuineFiles(self._folder / "genuine")
         readers = Readers(ZxingReader(), RapidOcrReader(n_threads=s.threads) if can_read_text() else None)
-        parts = DeskParts(registrar, self.detector, files, readers, versions, s.max_megapixels)
+        parts = DeskParts(registrar, comparator, self.detector, files, readers, versions, s.max_megapixels)
         return AuthenticityDesk(self.store, self.store.verdicts, parts)
 
     @property

@@ -9,7 +9,7 @@ import pytest
 
 from facings.adapters.genuine_file import GenuineFiles
 from facings.apps.genuine_pack import GenuinePack, GenuinePhoto
-from facings.apps.pack_inspection import GenuineMaps, Vouching
+from facings.apps.pack_look import GenuineMaps, Vouching
 from facings.apps.registration import Landmarks
 from facings.errors import StoreFailed
 from facings.evidence import TextLine

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facings.adapters.array_file import save_arrays
 from facings.apps.genuine_pack import GenuinePack, GenuinePhoto
-from facings.apps.pack_inspection import GenuineMaps, Vouching
+from facings.apps.pack_look import GenuineMaps, Vouching
 from facings.apps.registration import Landmarks
 from facings.errors import StoreFailed
 from facings.evidence import TextLine

@@ -27,15 +27,15 @@ from facings.apps.genuine_calibration import GenuineCalibration
 from facings.apps.genuine_pack import GenuinePack, fitting, look
 from facings.apps.pack_barcode import check_barcode
 from facings.apps.pack_checks import CHECKS, Scores, scores_of
-from facings.apps.pack_inspection import LEAST_CLEAR_FRAC, LEAST_JUDGED_FRAC, Inspection, inspect
-from facings.apps.pack_maps import MAPS
+from facings.apps.pack_comparator import PackComparator
+from facings.apps.pack_inspection import LEAST_CLEAR_FRAC, LEAST_JUDGED_FRAC, LOOKS, Inspection, inspect
 from facings.apps.pack_text import Misread, most_misread, read_lines
 from facings.apps.registration import PixelBox, Registrar, Registration
 from facings.evidence import BarcodeReader, TextReader
 from facings.near_duplicates import near_pairs, perceptual_hash
 from facings.types import Image, UInt8Array
 
-METHOD = "pack-inspection 2"  # changes with whatever changes a verdict
+METHOD = "pack-inspection 3"  # changes with whatever changes a verdict
 WORKING_PX = 480  # longer side that photos are brought to
 
 Verdict = tuple[Word, str, str]  # verdict, reason, advice
@@ -142,6 +142,7 @@ def authenticate(
     query: Query,
     claim: Claim,
     registrar: Registrar,
+    comparator: PackComparator,
     *,
     max_false_alarm: float,
     readers: Readers = Readers(),
@@ -153,11 +154,12 @@ def authenticate(
         query: The photo.
         claim: The product.
         registrar: Lays pictures over each other.
+        comparator: Tells tampered places.
         max_false_alarm: Share of genuine packs that may be called suspicious, in (0, 1).
         readers: Read barcodes and text.
         versions: Of libraries, for the chain of evidence.
     """
-    looked = _look(query, claim, registrar, readers.texts)
+    looked = _look(query, claim, registrar, comparator, readers.texts)
     barcode = _barcode_checks(query, claim, readers.barcodes)
     checks: list[Check] = list(barcode)
     p_value = None
@@ -188,14 +190,16 @@ def authenticate(
     return Judged(answer, looked.pixels, looked.fits, looked.inspection)
 
 
-def _look(query: Query, claim: Claim, registrar: Registrar, texts: TextReader | None) -> _Looked:
+def _look(
+    query: Query, claim: Claim, registrar: Registrar, comparator: PackComparator, texts: TextReader | None
+) -> _Looked:
     pixels = working_size(query.pack)
     photos = {photo.number: photo for photo in claim.pack.photos}
     fits = fitting(registrar.landmarks(pixels), ((k, photo.landmarks) for k, photo in photos.items()), registrar)
     if not fits:
         return _Looked(pixels, fits, None, None)
     looked = look(pixels, fits, {k: claim.pixels(k) for k in fits}, registrar)
-    inspection = inspect(looked, {k: photo.vouching for k, photo in photos.items()})
+    inspection = inspect(looked, {k: photo.vouching for k, photo in photos.items()}, comparator)
     lines = read_lines(pixels, texts) if texts else ()
     return _Looked(pixels, fits, inspection, most_misread(lines, {k: photos[k].lines for k in fits}, fits))
 
@@ -254,6 +258,7 @@ _FOUND = {
     "print": "The print differs from all genuine photos.",
     "color": "A color differs from all genuine photos, beyond what light explains.",
     "sharpness": "A place is less sharp, or sharper, than the rest of the print.",
+    "appearance": "A place looks unlike all genuine photos.",
     "proportions": "The pack is wider or narrower than genuine ones.",
 }
 _USUAL = "As genuine packs."
@@ -264,7 +269,7 @@ def _ranked_checks(looked: _Looked, p_values: Scores, query: Query, limit: float
     assert looked.inspection is not None
     p_of = dict(zip(CHECKS, p_values.tolist(), strict=True))
     found = []
-    for k, name in enumerate(MAPS):
+    for k, name in enumerate(LOOKS):
         box = _in_photo(looked.inspection.spot(k), looked, query)
         found.append(Check(name, p_of[name], _FOUND[name] if p_of[name] <= limit else _USUAL, box))
     p_value = p_of["proportions"]

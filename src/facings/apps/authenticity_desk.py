@@ -25,6 +25,7 @@ from facings.apps.authenticity import (
 from facings.apps.authenticity_record import VerdictStore
 from facings.apps.genuine_calibration import GenuineCalibration
 from facings.apps.genuine_pack import MAX_PHOTOS, MIN_PHOTOS, GenuinePack, prepare
+from facings.apps.pack_comparator import PackComparator
 from facings.apps.pack_finder import find_pack
 from facings.apps.registration import Registrar
 from facings.coach import judge
@@ -56,6 +57,7 @@ class DeskParts:
 
     Args:
         registrar: Lays pictures over each other.
+        comparator: Tells tampered places.
         detector: Finds the pack in a photo.
         files: Keeps what was prepared.
         readers: Read barcodes and text.
@@ -64,6 +66,7 @@ class DeskParts:
     """
 
     registrar: Registrar
+    comparator: PackComparator
     detector: Detector
     files: PackFiles
     readers: Readers
@@ -110,6 +113,7 @@ class AuthenticityDesk:
             Query(image, find_pack(image, self._parts.detector), coach),
             self._claim(sku, product.gtin or "", several, track),
             self._parts.registrar,
+            self._parts.comparator,
             max_false_alarm=max_false_alarm,
             readers=self._parts.readers,
             versions=self._parts.versions,
@@ -147,14 +151,17 @@ class AuthenticityDesk:
 
     def _pack(self, sku: str, references: Sequence[Reference], track: Track) -> GenuinePack:
         chosen = _spread(references, MAX_PHOTOS)
-        ways = [METHOD, self._parts.detector.name, "text" if self._parts.readers.texts else "no text"]
+        parts = self._parts
+        ways = [METHOD, parts.detector.name, parts.comparator.network_id, "text" if parts.readers.texts else "no text"]
         named = "\n".join([*ways, *(f"{r.reference_id} {r.photo_id} {r.box}" for r in chosen)])
         key = hashlib.sha256(named.encode()).hexdigest()
         kept = self._parts.files.load(sku, key)
         if kept is not None:
             return kept
         photos = {reference.reference_id: self._pixels(reference) for reference in chosen}
-        pack = prepare(sku, photos, self._parts.registrar, texts=self._parts.readers.texts, track=track)
+        pack = prepare(
+            sku, photos, self._parts.registrar, self._parts.comparator, texts=self._parts.readers.texts, track=track
+        )
         self._parts.files.save(pack, key)
         return self._parts.files.load(sku, key) or pack  # as kept, to the last digit: an answer can be made again
 

@@ -11,7 +11,7 @@ from PIL import ImageDraw
 
 from facings.apps.authenticity import Judged
 from facings.apps.authenticity_answer import Check
-from facings.apps.pack_maps import MAPS
+from facings.apps.pack_inspection import LOOKS
 from facings.apps.registration import PixelBox, moved
 from facings.page import render, thumbnail
 from facings.types import UInt8Array
@@ -74,8 +74,8 @@ def _marked(judged: Judged) -> UInt8Array:
 def _rarest(judged: Judged) -> tuple[int, float]:
     """Index of the map that stands out most, and its p-value."""
     p_of = {check.name: check.p_value for check in judged.answer.checks if check.p_value is not None}
-    best = min(range(len(MAPS)), key=lambda k: p_of.get(MAPS[k], 1.0))
-    return best, p_of.get(MAPS[best], 1.0)
+    best = min(range(len(LOOKS)), key=lambda k: p_of.get(LOOKS[k], 1.0))
+    return best, p_of.get(LOOKS[best], 1.0)
 
 
 def _places(judged: Judged, genuine: UInt8Array) -> list[Place]:
@@ -85,7 +85,7 @@ def _places(judged: Judged, genuine: UInt8Array) -> list[Place]:
         return []
     by_name = {check.name: check for check in judged.answer.checks}
     places = []
-    for k in sorted(range(len(MAPS)), key=lambda k: by_name[MAPS[k]].p_value or 0.0):
+    for k in sorted(range(len(LOOKS)), key=lambda k: by_name[LOOKS[k]].p_value or 0.0):
         box = _grown(found.spot(k), _AROUND_PX)
         corners = np.array([[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]], np.float64)
         there = moved(corners, first.to_reference)
@@ -96,7 +96,7 @@ def _places(judged: Judged, genuine: UInt8Array) -> list[Place]:
         )
         mine = PillowImage.fromarray(judged.pixels).crop(box).resize(size, PillowImage.Resampling.BICUBIC)
         uris = [thumbnail(np.asarray(one), DETAIL_PX) for one in (mine, same)]
-        places.append(Place(by_name[MAPS[k]], uris[0], uris[1]))
+        places.append(Place(by_name[LOOKS[k]], uris[0], uris[1]))
     return places
 
 

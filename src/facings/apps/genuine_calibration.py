@@ -27,7 +27,7 @@ from facings.apps.pack_checks import CHECKS, LEAST_LEVELS
 Scores = NDArray[np.float64]
 
 _POOL_WEIGHT = 8  # photos' worth of belief that a product's scores lie where all do
-_EVEN_FAKES = 2.0  # known fakes' worth of belief that a check will find as many as any other
+_FAKES_BEFORE = (2.0, 2.0, 2.0, 10.0, 2.0, 2.0)  # by `CHECKS`, before any is known: how many each will have told
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def attention(fakes: Sequence[Mapping[str, float]]) -> Scores:
         fakes: Of each known fake the p-values of its checks by name; those that abstained are left out.
     """
     told = [min(one, key=lambda name: one[name]) for one in fakes if one]
-    counts = np.array([told.count(name) for name in CHECKS], np.float64) + _EVEN_FAKES
+    counts = np.array([told.count(name) for name in CHECKS], np.float64) + _FAKES_BEFORE
     return np.asarray(counts / counts.mean())
 
 

@@ -8,7 +8,7 @@ the next one as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facings.apps.pack_checks import CHECKS, Scores, scores_of
-from facings.apps.pack_inspection import GenuineMaps, Looked, Vouching, around, inspect
+from facings.apps.pack_comparator import PackComparator
+from facings.apps.pack_inspection import inspect
+from facings.apps.pack_look import GenuineMaps, Looked, Vouching, around
 from facings.apps.pack_maps import MATCHED, PLACE_PX, compare
 from facings.apps.pack_text import agreed_lines, most_misread, read_lines
 from facings.apps.registration import Landmarks, PixelBox, Registrar, Registration
@@ -73,6 +75,7 @@ def prepare(
     sku: str,
     photos: Mapping[int, UInt8Array],
     registrar: Registrar,
+    comparator: PackComparator,
     *,
     texts: TextReader | None = None,
     track: Track = untracked,
@@ -83,6 +86,7 @@ def prepare(
         sku: The product.
         photos: uint8 (h, w, 3) RGB by number.
         registrar: Lays one over another.
+        comparator: Tells tampered places.
         texts: Reads text; None for no such check.
         track: Shows progress.
 
@@ -94,21 +98,37 @@ def prepare(
             f"{sku}: got {len(photos)} genuine photos, wanted {MIN_PHOTOS} or more, better 5.",
             "Add photos of the same side: facings gallery add.",
         )
-    landmarks = {k: registrar.landmarks(pixels) for k, pixels in photos.items()}
-    pairs = _registered(landmarks, registrar)
-    looks: dict[int, Looked] = {}
-    for k in track(list(photos), f"Preparing {sku}", len(photos)):
-        fits = _best({j: one for (i, j), one in pairs.items() if i == k}, _N_PEERS)
-        if fits:
-            looks[k] = look(photos[k], fits, photos, registrar)
+    landmarks, looks = compared(photos, registrar, lambda them: track(them, f"Preparing {sku}", len(photos)))
     lines = {k: read_lines(photos[k], texts) if texts else () for k in looks}
     found = {k: maps for k, one in looks.items() if (maps := _vouched(one))}
     kept = tuple(
         GenuinePhoto(k, landmarks[k], Vouching(looks[k].box, maps), _agreed(k, looks, lines))
         for k, maps in found.items()
     )
-    scores = [row for k in found if (row := _own_scores(k, looks, lines)) is not None]
+    scores = [row for k in found if (row := _own_scores(k, looks, lines, comparator)) is not None]
     return GenuinePack(sku, kept, np.array(scores, np.float64).reshape(-1, len(CHECKS)))
+
+
+def compared(
+    photos: Mapping[int, UInt8Array],
+    registrar: Registrar,
+    shown: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> tuple[dict[int, Landmarks], dict[int, Looked]]:
+    """Points of genuine photos, and each beside those of the others that it fits best, where it fits any.
+
+    Args:
+        photos: uint8 (h, w, 3) RGB by number.
+        registrar: Lays one over another.
+        shown: Goes through the photos and shows progress.
+    """
+    landmarks = {k: registrar.landmarks(pixels) for k, pixels in photos.items()}
+    pairs = _registered(landmarks, registrar)
+    looks: dict[int, Looked] = {}
+    for k in shown(list(photos)):
+        fits = _best({j: one for (i, j), one in pairs.items() if i == k}, _N_PEERS)
+        if fits:
+            looks[k] = look(photos[k], fits, photos, registrar)
+    return landmarks, looks
 
 
 def fitting(
@@ -140,8 +160,9 @@ def look(
     box = _box(np.concatenate([one.inliers[:, :2] for one in fits.values()]), (width, height))
     x1, y1, x2, y2 = box
     part = pixels[y1:y2, x1:x2]
-    maps = {k: compare(part, *registrar.laid_over(pixels, photos[k], one, box)) for k, one in fits.items()}
-    return Looked(fits, box, maps)
+    over = {k: registrar.laid_over(pixels, photos[k], one, box) for k, one in fits.items()}
+    maps = {k: compare(part, laid, reach) for k, (laid, reach) in over.items()}
+    return Looked(fits, box, part, {k: laid for k, (laid, _) in over.items()}, maps)
 
 
 def _registered(landmarks: Mapping[int, Landmarks], registrar: Registrar) -> dict[tuple[int, int], Registration]:
@@ -181,19 +202,40 @@ def _agreed(k: int, looks: Mapping[int, Looked], lines: _Lines, without: int | N
     return agreed_lines(lines[k], others, looks[k].fits)
 
 
-def _own_scores(k: int, looks: Mapping[int, Looked], lines: _Lines) -> Scores | None:
+def judged_by_others(k: int, looks: Mapping[int, Looked]) -> tuple[Looked, dict[int, Vouching]]:
+    """A genuine photo beside the others that it fits best, and what these vouch for knowing nothing of it.
+
+    Args:
+        k: Its number.
+        looks: Each photo beside others.
+    """
+    own, others = looks[k], vouching_without(k, looks)
+    vouching = {j: others[j] for j in [j for j in own.fits if j in looks][:N_COMPARED] if j in others}
+    fits = {j: own.fits[j] for j in vouching}
+    laid, maps = {j: own.laid[j] for j in fits}, {j: own.maps[j] for j in fits}
+    return Looked(fits, own.box, own.part, laid, maps), vouching
+
+
+def vouching_without(k: int, looks: Mapping[int, Looked]) -> dict[int, Vouching]:
+    """What all genuine photos but one vouch for, knowing nothing of that one.
+
+    Args:
+        k: Its number.
+        looks: Each photo beside others.
+    """
+    return {j: Vouching(one.box, maps) for j, one in looks.items() if j != k and (maps := _vouched(one, without=k))}
+
+
+def _own_scores(k: int, looks: Mapping[int, Looked], lines: _Lines, comparator: PackComparator) -> Scores | None:
     """How odd a genuine photo is by others that know nothing of it; None if they cannot tell."""
-    own = looks[k]
-    best = [j for j in own.fits if j in looks][:N_COMPARED]
-    vouching = {j: Vouching(looks[j].box, maps) for j in best if (maps := _vouched(looks[j], without=k))}
+    looked, vouching = judged_by_others(k, looks)
     if not vouching:
         return None
-    fits = {j: own.fits[j] for j in vouching}
-    found = inspect(Looked(fits, own.box, {j: own.maps[j] for j in vouching}), vouching)
+    found = inspect(looked, vouching, comparator)
     if not found.is_enough:
         return None
     genuine = {j: _agreed(j, looks, lines, without=k) for j in vouching}
-    return scores_of(found, fits, most_misread(lines[k], genuine, fits))
+    return scores_of(found, looked.fits, most_misread(lines[k], genuine, looked.fits))
 
 
 def _box(xy: NDArray[np.floating], size_px: tuple[int, int]) -> PixelBox:

@@ -1,6 +1,6 @@
 """All that a pack is judged by, as one row of scores: larger is odder, and not a number where a check abstains.
 
-- of the maps, the oddest place of each (`pack_maps.py`, `pack_inspection.py`);
+- of the looks, the oddest place of each (`pack_maps.py`, `pack_comparator.py`, `pack_inspection.py`);
 - proportions: how much wider or narrower a pack is than the genuine one it resembles most, which a homography would
   even out;
 - text: the line that is spelled most unlike genuine ones (`pack_text.py`); abstains where nothing was read.
@@ -13,13 +13,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from facings.apps.pack_inspection import Inspection
-from facings.apps.pack_maps import MAPS
+from facings.apps.pack_inspection import LOOKS, Inspection
 from facings.apps.pack_text import Misread
 from facings.apps.registration import Registration
 
-CHECKS = (*MAPS, "proportions", "text")
-LEAST_LEVELS = (0.05, 1.0, 0.1, 0.02, 0.05)  # of a product's mean score, by `CHECKS`
+CHECKS = (*LOOKS, "proportions", "text")
+LEAST_LEVELS = (0.05, 1.0, 0.1, 1.0, 0.02, 0.05)  # of a product's mean score, by `CHECKS`
 
 Scores = NDArray[np.float64]
 
@@ -28,7 +27,7 @@ def scores_of(found: Inspection, fits: Mapping[int, Registration], misread: Misr
     """float64 (C,), by `CHECKS`.
 
     Args:
-        found: What the maps say.
+        found: What the looks say.
         fits: How the picture lies over genuine photos; at least one.
         misread: The line that differs most; None where nothing was read.
     """

@@ -1,8 +1,8 @@
 """A picture judged by genuine photos laid over it: where it differs from all of them, and how odd that is.
 
-A place is judged where genuine photos vouch for it. What differs and hangs together with the outside of the pack is no
-forgery but something in front of it, a hand most of all, or another side: it is left out, and counts as not seen. What
-differs inside, with genuine print around it, is what the scores are about.
+A place is judged where genuine photos vouch for it. What differs and hangs together with the outside of the pack is
+taken for something in front of it, a hand most of all, or another side: it is left out of the looks, and counts as not
+seen. Appearance, which a network judges that was shown hands too, is looked at in all places that are vouched for.
 """
 
 from __future__ import annotations
@@ -13,56 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facings.apps.pack_maps import MAPS, PLACE_PX, PackMaps, ring_mean
-from facings.apps.registration import PixelBox, Registration, moved
-from facings.types import FloatArray
+from facings.apps.pack_comparator import PackComparator, beside
+from facings.apps.pack_look import Looked, Places, Vouching, carried, vouched_places
+from facings.apps.pack_maps import MAPS, PLACE_PX, ring_mean
+from facings.apps.registration import PixelBox, moved
 
-Places = NDArray[np.bool_]
-
+LOOKS = (*MAPS, "appearance")  # what has an oddest place
 LEAST_PLACES = 100
 LEAST_JUDGED_FRAC = 0.2  # of all that genuine photos vouch for
 LEAST_CLEAR_FRAC = 0.6  # of what they vouch for in the part of the pack that the picture shows
 
 _COVERED_PRINT, _COVERED_COLOR = 0.45, 8.0  # differences from which on something may lie in front of the pack
-_BEYOND_POINTS = 6  # places that a pack goes on beyond the points that fit
-_N_DIRECTIONS = 64
 _RIM = {"print": 0, "color": 2, "sharpness": 0}  # places at the edge of what is judged: hands throw shade there
-
-
-@dataclass(frozen=True, eq=False)
-class GenuineMaps:
-    """Of one genuine photo, places of its own box.
-
-    Args:
-        is_vouched: bool (h, w), where others agree.
-        expected: float32 (3, h, w), by `MAPS`: how much these differ there.
-    """
-
-    is_vouched: Places
-    expected: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class Vouching:
-    """What a genuine photo can vouch for, and in which part of it (sides are multiples of `PLACE_PX`)."""
-
-    box: PixelBox
-    maps: GenuineMaps
-
-
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """A picture beside the genuine photos that it fits best.
-
-    Args:
-        fits: Number of the photo → how the picture lies over it, best first.
-        box: The part of the picture that is looked at.
-        maps: Number of the photo → what differs.
-    """
-
-    fits: Mapping[int, Registration]
-    box: PixelBox
-    maps: Mapping[int, PackMaps]
+_SURELY_GENUINE = -6.0  # logit below which the network's doubts are all one
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +35,8 @@ class Inspection:
     Args:
         box: The part of the picture that was looked at.
         is_judged: bool (h, w), its places that genuine photos vouch for and that could be seen.
-        maps: float64 (3, h, w), by `MAPS`: how odd a place is; −inf where it is not judged.
-        scores: float64 (3,), the oddest place of each.
+        maps: float64 (4, h, w), by `LOOKS`: how odd a place is; −inf where it is not looked at.
+        scores: float64 (4,), the oddest place of each.
         judged_frac: Share of all that the genuine photos vouch for that could be judged, 0 to 1: their mean.
         clear_frac: Share of what they vouch for in the part that the picture shows that could be judged, 0 to 1.
     """
@@ -98,54 +61,29 @@ class Inspection:
         return left - 2 * PLACE_PX, top - 2 * PLACE_PX, left + 3 * PLACE_PX, top + 3 * PLACE_PX
 
 
-def inspect(looked: Looked, vouching: Mapping[int, Vouching]) -> Inspection:
+def inspect(looked: Looked, vouching: Mapping[int, Vouching], comparator: PackComparator) -> Inspection:
     """Where a picture differs from all genuine photos that it lies over.
 
     Args:
         looked: The picture beside them.
         vouching: What each of them can vouch for, by number.
+        comparator: Tells tampered places.
     """
-    is_vouched = vouched_places(looked, vouching)
-    excess = []
-    for k, one in looked.maps.items():
-        is_known, expected = _carried(vouching[k], looked, k)
-        excess.append(np.where(is_known & one.is_seen, one.differences - expected, np.inf))
+    known = {k: carried(vouching[k], looked, k) for k in looked.maps}
+    excess = [
+        np.where(known[k].is_vouched & one.is_seen, one.differences - known[k].expected, np.inf)
+        for k, one in looked.maps.items()
+    ]
     least: NDArray[np.float64] = np.min(excess, axis=0)
-    is_vouched &= np.isfinite(least[0])
+    is_vouched = vouched_places(looked, known) & np.isfinite(least[0])
     is_judged = _uncovered(least, is_vouched)
     named = zip(least, MAPS, strict=True)
-    maps = np.stack([
-        _odd(values, _off_the_rim(is_judged, _RIM[name]), is_relative=name != "print") for values, name in named
-    ])  # fmt: skip
+    maps = [_odd(values, _off_the_rim(is_judged, _RIM[name]), is_relative=name != "print") for values, name in named]
+    doubts = np.logaddexp(0, comparator.compare(beside(looked, known)).astype(np.float64) - _SURELY_GENUINE)
+    every = np.stack([*maps, _odd(doubts, is_vouched, is_relative=False)])
     fracs = [_judged_frac(vouching[k], is_judged, looked, k) for k in looked.maps]
     clear_frac = float(is_judged.sum() / max(1, is_vouched.sum()))
-    return Inspection(looked.box, is_judged, maps, maps.max((1, 2)), float(np.mean(fracs)), clear_frac)
-
-
-def vouched_places(looked: Looked, vouching: Mapping[int, Vouching]) -> Places:
-    """bool (h, w): places of the picture that genuine photos vouch for, two of them where several lie there.
-
-    Args:
-        looked: The picture beside them.
-        vouching: What each of them can vouch for, by number.
-    """
-    known = [_carried(vouching[k], looked, k)[0] & maps.is_seen for k, maps in looked.maps.items()]
-    points = np.concatenate([one.inliers[:, :2] for one in looked.fits.values()])
-    is_known = np.sum(known, axis=0) >= min(2, len(known))
-    return _closed(is_known) & around(points, looked.box, is_known.shape)
-
-
-def _carried(vouching: Vouching, looked: Looked, k: int) -> tuple[Places, FloatArray]:
-    """What photo k vouches for, in places of the picture: the nearest of its own."""
-    x1, y1, x2, y2 = looked.box
-    x, y = np.meshgrid(np.arange(x1, x2, PLACE_PX), np.arange(y1, y2, PLACE_PX))
-    centers = np.column_stack([x.ravel(), y.ravel()]) + PLACE_PX / 2
-    at = (moved(centers, looked.fits[k].to_reference) - vouching.box[:2]) // PLACE_PX
-    height, width = vouching.maps.is_vouched.shape
-    is_inside = np.asarray(((at >= 0) & (at < (width, height))).all(1))
-    column, row = np.where(is_inside[:, None], at, 0).astype(int).T
-    is_vouched = vouching.maps.is_vouched[row, column] & is_inside
-    return is_vouched.reshape(x.shape), vouching.maps.expected[:, row, column].reshape(-1, *x.shape)
+    return Inspection(looked.box, is_judged, every, every.max((1, 2)), float(np.mean(fracs)), clear_frac)
 
 
 def _judged_frac(vouching: Vouching, is_judged: Places, looked: Looked, k: int) -> float:
@@ -197,25 +135,3 @@ def _odd(values: NDArray[np.float64], is_judged: Places, *, is_relative: bool) -
     total = ring_mean(np.where(is_judged, values - usual, 0.0), 1)
     share = ring_mean(is_judged.astype(np.float64), 1)
     return np.where(is_judged & (share > 0.6), total / np.maximum(share, 0.1), -np.inf)
-
-
-def around(points: NDArray[np.floating], box: PixelBox, shape: tuple[int, ...]) -> Places:
-    """Places in the convex hull of points, or a little beyond: beyond no line that all points lie within.
-
-    Args:
-        points: (N, 2), pixels of the picture.
-        box: The part of it that the places cover.
-        shape: Of the places, rows and columns.
-    """
-    angles = np.linspace(0, 2 * np.pi, _N_DIRECTIONS, endpoint=False)
-    normals = np.column_stack([np.cos(angles), np.sin(angles)])
-    limits = ((points - box[:2]) / PLACE_PX @ normals.T).max(0) + _BEYOND_POINTS
-    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
-    places = np.column_stack([x.ravel(), y.ravel()]) + 0.5
-    return np.asarray((places @ normals.T <= limits).all(1).reshape(shape))
-
-
-def _closed(places: Places) -> Places:
-    """With holes filled that are under three places wide."""
-    grown = ring_mean(places.astype(np.float64), 1) > 1e-9
-    return np.asarray(ring_mean(grown.astype(np.float64), 1) > 1 - 1e-9)

@@ -90,6 +90,24 @@ def forge(
     return Forgery(edited, is_edited, kind, strength)
 
 
+def replace_block(pixels: UInt8Array, piece: UInt8Array, block: Block) -> UInt8Array:
+    """The photo with a piece in a block's place, its edge softened.
+
+    Args:
+        pixels: uint8 (H, W, 3) RGB.
+        piece: uint8 (h, w, 3), as large as the block.
+        block: Where it goes, inside the photo.
+    """
+    left, top, right, bottom = block
+    side = min(right - left, bottom - top)
+    soft = max(1, round(_FEATHER_FRAC * side))
+    ramps = [np.minimum(1, (np.minimum(np.arange(n), np.arange(n)[::-1]) + 1) / (soft + 1)) for n in piece.shape[:2]]
+    share = np.minimum(ramps[0][:, None], ramps[1][None, :])[..., None]
+    changed = pixels.copy()
+    changed[top:bottom, left:right] = _bytes(share * piece + (1 - share) * pixels[top:bottom, left:right])
+    return changed
+
+
 def _printed_block(pixels: UInt8Array, is_pack: NDArray[np.bool_], frac: float, rng: np.random.Generator) -> Block:
     """The most detailed of some squares on the pack."""
     side = round(frac * float(np.sqrt(is_pack.sum())))
@@ -115,7 +133,7 @@ def _printed_block(pixels: UInt8Array, is_pack: NDArray[np.bool_], frac: float, 
 
 def _missing(job: _Job) -> tuple[UInt8Array, list[Block]]:
     """A text block or seal left out."""
-    return _pasted(job.pixels, _filling(job.pixels, job.block), job.block), [job.block]
+    return replace_block(job.pixels, _filling(job.pixels, job.block), job.block), [job.block]
 
 
 def _moved(job: _Job) -> tuple[UInt8Array, list[Block]]:
@@ -124,8 +142,8 @@ def _moved(job: _Job) -> tuple[UInt8Array, list[Block]]:
     angle, reach = job.rng.uniform(0, 2 * np.pi), (0.15, 0.25, 0.4)[job.level] * (right - left)
     dx, dy = round(reach * np.cos(angle)), round(reach * np.sin(angle))
     there = _inside((left + dx, top + dy, right + dx, bottom + dy), job.pixels.shape)
-    emptied = _pasted(job.pixels, _filling(job.pixels, job.block), job.block)
-    return _pasted(emptied, job.pixels[top:bottom, left:right], there), [job.block, there]
+    emptied = replace_block(job.pixels, _filling(job.pixels, job.block), job.block)
+    return replace_block(emptied, job.pixels[top:bottom, left:right], there), [job.block, there]
 
 
 def _scaled(job: _Job) -> tuple[UInt8Array, list[Block]]:
@@ -133,7 +151,7 @@ def _scaled(job: _Job) -> tuple[UInt8Array, list[Block]]:
     left, top, right, bottom = job.block
     grown = round((0.10, 0.18, 0.3)[job.level] * (right - left))
     there = _inside((left - grown, top - grown, right + grown, bottom + grown), job.pixels.shape)
-    return _pasted(job.pixels, _resized(job.pixels[top:bottom, left:right], there), there), [there]
+    return replace_block(job.pixels, _resized(job.pixels[top:bottom, left:right], there), there), [there]
 
 
 def _letters(job: _Job) -> tuple[UInt8Array, list[Block]]:
@@ -143,7 +161,7 @@ def _letters(job: _Job) -> tuple[UInt8Array, list[Block]]:
     edges = np.linspace(0, piece.shape[1], n_strips + 1).astype(int)
     strips = [piece[:, a:b] for a, b in pairwise(edges.tolist())]
     order = np.roll(np.arange(n_strips), 1)
-    return _pasted(job.pixels, np.hstack([strips[k] for k in order]), job.block), [job.block]
+    return replace_block(job.pixels, np.hstack([strips[k] for k in order]), job.block), [job.block]
 
 
 def _panel(job: _Job) -> tuple[UInt8Array, list[Block]]:
@@ -155,7 +173,7 @@ def _panel(job: _Job) -> tuple[UInt8Array, list[Block]]:
     borrowed = _resized(job.donor[y : y + side, x : x + side], job.block).astype(np.float64)
     here = job.pixels[top:bottom, left:right].reshape(-1, 3).astype(np.float64)
     lit = (borrowed - borrowed.mean((0, 1))) * 0.9 + here.mean(0)
-    return _pasted(job.pixels, _bytes(lit), job.block), [job.block]
+    return replace_block(job.pixels, _bytes(lit), job.block), [job.block]
 
 
 def _tinted(job: _Job) -> tuple[UInt8Array, list[Block]]:
@@ -166,7 +184,7 @@ def _tinted(job: _Job) -> tuple[UInt8Array, list[Block]]:
     turn = (12, 22, 40)[job.level] * (1 if job.rng.random() < 0.5 else -1)  # of 256
     hsv[..., 0] = (hsv[..., 0].astype(int) + turn) % 256
     turned = np.asarray(PillowImage.fromarray(hsv, "HSV").convert("RGB"))
-    return _pasted(job.pixels, turned, job.block), [job.block]
+    return replace_block(job.pixels, turned, job.block), [job.block]
 
 
 def _coarse(job: _Job) -> tuple[UInt8Array, list[Block]]:
@@ -176,7 +194,7 @@ def _coarse(job: _Job) -> tuple[UInt8Array, list[Block]]:
     size = max(1, round((right - left) / factor)), max(1, round((bottom - top) / factor))
     piece = PillowImage.fromarray(job.pixels[top:bottom, left:right])
     coarse = piece.resize(size, PillowImage.Resampling.BOX)
-    return _pasted(job.pixels, _resized(np.asarray(coarse), job.block), job.block), [job.block]
+    return replace_block(job.pixels, _resized(np.asarray(coarse), job.block), job.block), [job.block]
 
 
 def _stretched(job: _Job) -> tuple[UInt8Array, list[Block]]:
@@ -212,18 +230,6 @@ def _filling(pixels: UInt8Array, block: Block) -> UInt8Array:
         + (1 - u) * v * source[-1, 0] + u * v * source[-1, -1]
     )  # fmt: skip
     return _bytes((1 - v) * above + v * below + (1 - u) * before + u * after - corners)
-
-
-def _pasted(pixels: UInt8Array, piece: UInt8Array, block: Block) -> UInt8Array:
-    """The photo with a piece in a block's place, its edge softened."""
-    left, top, right, bottom = block
-    side = min(right - left, bottom - top)
-    soft = max(1, round(_FEATHER_FRAC * side))
-    ramps = [np.minimum(1, (np.minimum(np.arange(n), np.arange(n)[::-1]) + 1) / (soft + 1)) for n in piece.shape[:2]]
-    share = np.minimum(ramps[0][:, None], ramps[1][None, :])[..., None]
-    changed = pixels.copy()
-    changed[top:bottom, left:right] = _bytes(share * piece + (1 - share) * pixels[top:bottom, left:right])
-    return changed
 
 
 def _resized(piece: UInt8Array, block: Block) -> UInt8Array:

@@ -75,7 +75,7 @@ def export_detector(network: DetectorNetwork, card: DetectorCard, directory: Pat
     def trace() -> onnx.ModelProto:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of torchvision's suppression about torch
-            return traced(finder, example, ["boxes", "scores"], shapes)
+            return traced(finder, (example,), ["image"], ["boxes", "scores"], (shapes,))
 
     return write_model(
         directory,

@@ -78,7 +78,7 @@ def export_embedder(backbone: nn.Module, card: ModelCard, directory: Path, *, is
         card.to_json(),
         embedder,
         "backbone",
-        trace=lambda: traced(embedder, example, ["embedding"], {0: torch.export.Dim("n")}),
+        trace=lambda: traced(embedder, (example,), ["image"], ["embedding"], ({0: torch.export.Dim("n")},)),
         difference=lambda graph: _largest_difference(embedder, graph, size),
         tolerance=TOLERANCE,
         is_half=is_half,

@@ -114,25 +114,30 @@ def _workspace(directory: Path) -> Iterator[Path]:
 
 
 def traced(
-    model: nn.Module, example: Tensor, outputs: Sequence[str], dynamic_shapes: dict[int, Any]
+    model: nn.Module,
+    example: tuple[Tensor, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    dynamic_shapes: tuple[dict[int, Any], ...],
 ) -> onnx.ModelProto:
-    """The graph of a model with one input, `image`.
+    """The graph of a model.
 
     Args:
         model: In `eval()`.
-        example: An input.
-        outputs: Their names.
-        dynamic_shapes: Which of the input's dimensions may have any length.
+        example: Its inputs.
+        inputs: Their names.
+        outputs: Names of what it gives.
+        dynamic_shapes: Of each input, which of its dimensions may have any length.
     """
     exported = torch.onnx.export(
         model,
-        (example,),
+        example,
         dynamo=True,
         optimize=False,  # keeps convolution and normalization apart, so that each initializer is a state-dict tensor
         opset_version=OPSET,
-        input_names=["image"],
+        input_names=list(inputs),
         output_names=list(outputs),
-        dynamic_shapes=(dynamic_shapes,),
+        dynamic_shapes=dynamic_shapes,
         verbose=False,
     )
     program = cast(torch.onnx.ONNXProgram, exported)  # None only without dynamo

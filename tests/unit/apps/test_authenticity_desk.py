@@ -19,6 +19,7 @@ from facings.enroll import enroll
 from facings.errors import BadInput
 from facings.gallery import remove
 from facings.manifest import LabelledPhoto
+from facings.networks import load_comparator
 from facings.types import UInt8Array
 from pack_photos import forged, front, photo
 
@@ -37,7 +38,9 @@ def desk(store: SqlStore, tmp_path: Path) -> AuthenticityDesk:
     photos.append(LabelledPhoto(saved(tmp_path / "lone.png", photo(front(8), 9)), "lone"))
     assert enroll(store, photos, embedder=FakeEmbedder(), model="fake").problems == []
     files = GenuineFiles(tmp_path / "genuine")
-    parts = DeskParts(OpenCvRegistrar(n_threads=1), WholePhoto(), files, Readers(), {}, 10.0)
+    parts = DeskParts(
+        OpenCvRegistrar(n_threads=1), load_comparator(n_threads=1), WholePhoto(), files, Readers(), {}, 10.0
+    )
     return AuthenticityDesk(store, store.verdicts, parts)
 
 

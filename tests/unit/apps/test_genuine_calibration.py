@@ -12,18 +12,19 @@ from facings.apps.genuine_pack import GenuinePack
 from facings.apps.pack_checks import CHECKS
 
 N = len(CHECKS)
+APPEARANCE = CHECKS.index("appearance")
 
 
-def row(first: float, rest: float = 5) -> list[float]:
-    """Scores of one photo: of print, and of everything else."""
-    return [first, *[rest] * (N - 1)]
+def row(appearance: float, rest: float = 5) -> list[float]:
+    """Scores of one photo: of appearance, and of everything else."""
+    return [appearance if k == APPEARANCE else rest for k in range(N)]
 
 
 def pack(scores: object, sku: str = "a") -> GenuinePack:
     return GenuinePack(sku, (), np.array(scores, np.float64).reshape(-1, N))
 
 
-# Four photos of scores 1 to 4 in print; the other checks never move.
+# Four photos of scores 1 to 4 in appearance; the other checks never move.
 FOUR = pack([row(k) for k in (1, 2, 3, 4)])
 
 
@@ -32,9 +33,9 @@ def test_the_oddest_of_five_has_a_fifth() -> None:
     rarity = calibration.rarity(np.array(row(40)), FOUR)
     assert calibration.n_photos == 4
     assert calibration.least_p == pytest.approx(1 / 5)
-    assert rarity.checks[0] == pytest.approx(1 / 5)
+    assert rarity.checks[APPEARANCE] == pytest.approx(1 / 5)
     assert rarity.p_value == pytest.approx(1 / 5)
-    assert rarity.strongest == 0
+    assert rarity.strongest == APPEARANCE
 
 
 def test_of_the_first_of_each_check_the_one_further_out_is_rarer() -> None:
@@ -46,11 +47,11 @@ def test_of_the_first_of_each_check_the_one_further_out_is_rarer() -> None:
 
 
 def test_a_check_that_abstains_leaves_it_to_the_others() -> None:
-    silent = np.array([40, *[np.nan] * (N - 1)])
+    silent = np.array(row(40, np.nan))
     rarity = GenuineCalibration([FOUR]).rarity(silent, FOUR)
     assert rarity.p_value == pytest.approx(1 / 5)
-    assert np.isnan(rarity.checks[1:]).all()
-    never = pack(np.column_stack([[1, 2, 3, 4], np.full((4, N - 1), np.nan)]))
+    assert np.isnan(np.delete(rarity.checks, APPEARANCE)).all()
+    never = pack([row(k, np.nan) for k in (1, 2, 3, 4)])
     assert GenuineCalibration([never]).rarity(silent, never).p_value == pytest.approx(1 / 5)
 
 
@@ -61,10 +62,9 @@ def test_nothing_odd_is_not_rare() -> None:
 
 
 def test_attention_goes_where_fakes_were_told() -> None:
-    assert attention([]).tolist() == [1] * N
+    assert attention([]).tolist() == pytest.approx([0.6, 0.6, 0.6, 3, 0.6, 0.6])  # 2, 2, 2, 10, 2, 2 of 20
     fakes = [{"print": 0.5, "color": 0.01}] * 4 + [{}]
-    # Two fakes' worth of belief in each of the checks, and four fakes that color told.
-    assert attention(fakes)[1] == pytest.approx(6 / (2 * N + 4) * N)
+    assert attention(fakes)[1] == pytest.approx(6 / 24 * N)  # four fakes more that color told
     assert attention(fakes).mean() == pytest.approx(1)
 
 

@@ -25,11 +25,13 @@ from facings.apps.authenticity_page import authenticity_page
 from facings.apps.genuine_calibration import GenuineCalibration
 from facings.apps.genuine_pack import GenuinePack, prepare
 from facings.apps.pack_checks import CHECKS
-from facings.apps.pack_maps import MAPS
+from facings.apps.pack_comparator import PackComparator
+from facings.apps.pack_inspection import LOOKS
 from facings.apps.registration import PixelBox
 from facings.errors import BadInput
 from facings.evidence import Barcode, Pixels
 from facings.near_duplicates import perceptual_hash
+from facings.networks import load_comparator
 from facings.types import Image, UInt8Array
 from pack_photos import forged, front, photo
 
@@ -44,26 +46,35 @@ def registrar() -> OpenCvRegistrar:
 
 
 @pytest.fixture(scope="module")
+def comparator() -> PackComparator:
+    return load_comparator(n_threads=1)
+
+
+@pytest.fixture(scope="module")
 def photos() -> dict[int, UInt8Array]:
     return {10 + k: photo(front(), k) for k in range(N_PHOTOS)}
 
 
 @pytest.fixture(scope="module")
-def pack(photos: dict[int, UInt8Array], registrar: OpenCvRegistrar) -> GenuinePack:
-    return prepare("milk", photos, registrar)
+def pack(photos: dict[int, UInt8Array], registrar: OpenCvRegistrar, comparator: PackComparator) -> GenuinePack:
+    return prepare("milk", photos, registrar, comparator)
 
 
 @pytest.fixture
 def ask_at(
-    photos: dict[int, UInt8Array], pack: GenuinePack, registrar: OpenCvRegistrar
+    photos: dict[int, UInt8Array], pack: GenuinePack, registrar: OpenCvRegistrar, comparator: PackComparator
 ) -> Callable[[UInt8Array, PixelBox | None], Judged]:
     """Ask about the pack in a box of a photo."""
     claim = Claim(pack, (), GenuineCalibration([pack]), "", photos.__getitem__)
-    return lambda pixels, box: authenticate(asked(pixels, "q", box), claim, registrar, max_false_alarm=LIMIT)
+    return lambda pixels, box: authenticate(
+        asked(pixels, "q", box), claim, registrar, comparator, max_false_alarm=LIMIT
+    )
 
 
 @pytest.fixture
-def ask(photos: dict[int, UInt8Array], pack: GenuinePack, registrar: OpenCvRegistrar) -> Ask:
+def ask(
+    photos: dict[int, UInt8Array], pack: GenuinePack, registrar: OpenCvRegistrar, comparator: PackComparator
+) -> Ask:
     """Ask about pixels."""
     references = [GenuineReference(k, f"file {k}", perceptual_hash(pixels)) for k, pixels in photos.items()]
     claim = Claim(pack, references, GenuineCalibration([pack]), "4006381333931", photos.__getitem__)
@@ -71,7 +82,7 @@ def ask(photos: dict[int, UInt8Array], pack: GenuinePack, registrar: OpenCvRegis
     def answered(pixels: UInt8Array, *, limit: float = LIMIT, barcode: str = "", file: str = "its own") -> Judged:
         reader = Reads(barcode) if barcode else None
         return authenticate(
-            asked(pixels, file), claim, registrar, max_false_alarm=limit, readers=Readers(reader),
+            asked(pixels, file), claim, registrar, comparator, max_false_alarm=limit, readers=Readers(reader),
             versions={"b": "2", "a": "1"},
         )  # fmt: skip
 
@@ -105,13 +116,17 @@ def test_genuine_photos_vouch_for_the_pack_and_not_for_what_lies_behind(pack: Ge
         assert is_vouched.sum() * 16 > 0.5 * 130 * 200
 
 
-def test_too_few_photos_are_refused(photos: dict[int, UInt8Array], registrar: OpenCvRegistrar) -> None:
+def test_too_few_photos_are_refused(
+    photos: dict[int, UInt8Array], registrar: OpenCvRegistrar, comparator: PackComparator
+) -> None:
     with pytest.raises(BadInput, match="got 2 genuine photos, wanted 3 or more"):
-        prepare("milk", dict(list(photos.items())[:2]), registrar)
+        prepare("milk", dict(list(photos.items())[:2]), registrar, comparator)
 
 
-def test_references_that_show_different_things_vouch_for_nothing(registrar: OpenCvRegistrar) -> None:
-    pack = prepare("milk", {k: photo(front(20 + k), k) for k in range(3)}, registrar)
+def test_references_that_show_different_things_vouch_for_nothing(
+    registrar: OpenCvRegistrar, comparator: PackComparator
+) -> None:
+    pack = prepare("milk", {k: photo(front(20 + k), k) for k in range(3)}, registrar, comparator)
     assert pack.photos == ()
     assert pack.scores.shape == (0, len(CHECKS))
 
@@ -130,7 +145,7 @@ def test_a_forged_pack_is_suspicious_and_the_place_is_marked(ask: Ask) -> None:
     assert answer.verdict == "suspicious"
     assert answer.p_value == pytest.approx(1 / (N_PHOTOS + 1))
     assert answer.why.startswith(answer.checks[0].words)
-    assert [check.name for check in answer.checks] == [*MAPS, "proportions", "text"]
+    assert [check.name for check in answer.checks] == [*LOOKS, "proportions", "text"]
     assert "not installed" in answer.checks[-1].words
     (odd,) = [check for check in answer.checks if check.name == "print"]
     assert odd.box is not None
@@ -231,7 +246,7 @@ def test_the_page_shows_verdict_and_places(ask: Ask, photos: dict[int, UInt8Arra
     page = authenticity_page(judged, genuine, photo="<b>.jpg", source="milk/1.jpg", made_at=made_at)
     assert "milk: suspicious" in page
     assert "&lt;b&gt;.jpg" in page
-    assert page.count("data:image/jpeg") == 2 + 2 * len(MAPS)
+    assert page.count("data:image/jpeg") == 2 + 2 * len(LOOKS)
     nothing = replace(judged, inspection=None, fits={})
     bare = authenticity_page(nothing, None, photo="a.jpg", source="", made_at=made_at)
     assert bare.count("data:image/jpeg") == 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facings.apps.pack_inspection import LEAST_JUDGED_FRAC, GenuineMaps, Inspection, Looked, Vouching, inspect
+from facings.apps.pack_comparator import Beside
+from facings.apps.pack_inspection import LEAST_JUDGED_FRAC, Inspection, inspect
+from facings.apps.pack_look import GenuineMaps, Looked, Vouching
 from facings.apps.pack_maps import PLACE_PX, PackMaps
 from facings.apps.registration import Registration
 from facings.types import FloatArray
@@ -13,9 +15,27 @@ from facings.types import FloatArray
 SHAPE = (50, 40)
 BOX = (8, 4, 8 + SHAPE[1] * PLACE_PX, 4 + SHAPE[0] * PLACE_PX)
 PACK = (slice(5, 45), slice(5, 35))
+GRAY = np.full((SHAPE[0] * PLACE_PX, SHAPE[1] * PLACE_PX, 3), 128, np.uint8)
 
 
-def inspected(*differences: FloatArray) -> Inspection:
+class Says:
+    """A comparator that says the same of every picture.
+
+    Args:
+        logits: float32 (h, w); what it says, None for "genuine" everywhere.
+    """
+
+    network_id = "says"
+
+    def __init__(self, logits: FloatArray | None = None) -> None:
+        self._logits = logits
+
+    def compare(self, beside: Beside) -> FloatArray:
+        shape = beside.is_seen.shape[1:]
+        return np.full(shape, -50, np.float32) if self._logits is None else self._logits
+
+
+def inspected(*differences: FloatArray, logits: FloatArray | None = None) -> Inspection:
     """A picture that lies straight over as many genuine photos, each of which vouches for the pack."""
     is_vouched = np.zeros(SHAPE, bool)
     is_vouched[PACK] = True
@@ -23,10 +43,11 @@ def inspected(*differences: FloatArray) -> Inspection:
     corners = np.array([[5, 5], [35, 5], [35, 45], [5, 45]]) * PLACE_PX + np.array(BOX[:2])
     fit = Registration(np.eye(3), np.hstack([corners, corners]).astype(np.float32), 0.5)
     seen = np.ones(SHAPE, bool)
-    looked = Looked(
-        dict.fromkeys(range(len(differences)), fit), BOX, {k: PackMaps(d, seen) for k, d in enumerate(differences)}
-    )
-    return inspect(looked, dict.fromkeys(range(len(differences)), Vouching(BOX, GenuineMaps(is_vouched, expected))))
+    numbers = range(len(differences))
+    maps = {k: PackMaps(d, seen) for k, d in enumerate(differences)}
+    looked = Looked(dict.fromkeys(numbers, fit), BOX, GRAY, dict.fromkeys(numbers, GRAY), maps)
+    vouching = Vouching(BOX, GenuineMaps(is_vouched, expected))
+    return inspect(looked, dict.fromkeys(numbers, vouching), Says(logits))
 
 
 def genuine() -> FloatArray:
@@ -47,7 +68,7 @@ def test_a_genuine_pack_is_judged_but_for_its_rim() -> None:
     assert found.is_judged.sum() == 38 * 28
     assert found.judged_frac == pytest.approx(38 * 28 / (40 * 30))
     assert found.is_enough
-    assert found.scores == pytest.approx([0, 0, 0], abs=1e-6)
+    assert found.scores == pytest.approx([0, 0, 0, 0], abs=1e-6)
 
 
 def test_what_differs_inside_is_odd_and_marked() -> None:
@@ -72,6 +93,17 @@ def test_what_hangs_together_with_the_outside_is_covered() -> None:
     assert found.is_enough
 
 
+def test_what_the_network_doubts_counts_also_where_a_hand_may_be() -> None:
+    hand, logits = with_print(slice(20, 28), slice(0, 20)), np.full(SHAPE, -50, np.float32)
+    logits[23:26, 9:12], logits[0:5, 0:5] = 4, 9  # under what may be a hand; off the pack, where nobody vouches
+    found = inspected(hand, hand, logits=logits)
+    assert not found.is_judged[24, 10]
+    assert found.scores == pytest.approx([0, 0, 0, np.log1p(np.exp(4 + 6))], abs=1e-6)
+    x1, y1, x2, y2 = found.spot(3)
+    assert (x1 + x2) / 2 == pytest.approx(BOX[0] + 10.5 * PLACE_PX)
+    assert (y1 + y2) / 2 == pytest.approx(BOX[1] + 24.5 * PLACE_PX)
+
+
 def test_a_pack_mostly_covered_is_not_enough() -> None:
     hand = with_print(slice(0, 40), slice(0, 40))
     found = inspected(hand, hand)
@@ -83,13 +115,13 @@ def test_light_of_the_whole_photo_is_taken_off_but_print_is_not() -> None:
     differences = genuine()
     differences[:, *PACK] = 0.3
     found = inspected(differences, differences)
-    assert found.scores == pytest.approx([0.2, 0, 0], abs=1e-5)
+    assert found.scores == pytest.approx([0.2, 0, 0, 0], abs=1e-5)
 
 
 def test_nothing_vouched_for_is_nothing_judged() -> None:
     fit = Registration(np.eye(3), np.zeros((4, 4), np.float32), 0.5)
     nothing = GenuineMaps(np.zeros(SHAPE, bool), np.zeros((3, *SHAPE), np.float32))
-    looked = Looked({7: fit}, BOX, {7: PackMaps(genuine(), np.ones(SHAPE, bool))})
-    found = inspect(looked, {7: Vouching(BOX, nothing)})
+    looked = Looked({7: fit}, BOX, GRAY, {7: GRAY}, {7: PackMaps(genuine(), np.ones(SHAPE, bool))})
+    found = inspect(looked, {7: Vouching(BOX, nothing)}, Says())
     assert not found.is_enough
     assert found.judged_frac == 0
