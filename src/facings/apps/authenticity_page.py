@@ -62,7 +62,8 @@ def _marked(judged: Judged) -> UInt8Array:
     x1, y1, x2, y2 = found.box
     light = np.full(pixels.shape[:2], _DIMMED)
     side = (x2 - x1, y2 - y1)
-    judged_map = PillowImage.fromarray((found.is_judged * 255).astype(np.uint8)).resize(side)
+    is_seen = np.isfinite(found.maps).any(0)
+    judged_map = PillowImage.fromarray((is_seen * 255).astype(np.uint8)).resize(side)
     light[y1:y2, x1:x2] += (1 - _DIMMED) * np.asarray(judged_map) / 255
     picture = PillowImage.fromarray((pixels * light[..., None]).astype(np.uint8))
     check, p_value = _rarest(judged)

@@ -222,7 +222,7 @@ def test_a_promise_that_so_few_photos_cannot_keep_is_not_made(ask: Ask) -> None:
 def test_a_barcode_of_another_product_is_suspicious_by_itself(ask: Ask) -> None:
     wrong = ask(photo(front(), 50), barcode="7310865004703").answer
     assert wrong.verdict == "suspicious"
-    assert wrong.why == "The barcode says 7310865004703, the catalog 4006381333931."
+    assert wrong.why.startswith("The barcode says 7310865004703, the catalog 4006381333931: it begins with another")
     right = ask(photo(front(), 50), barcode="4006381333931").answer
     assert right.verdict == "consistent with genuine"
 

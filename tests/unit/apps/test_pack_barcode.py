@@ -34,7 +34,8 @@ class Reads:
         (Reads("(01)0" + OWN[:-1] + "9"), OWN, [True]),  # a check digit that is wrong
         (Reads("https://example.com"), OWN, []),
         (Reads(OWN[:-1] + "9", is_intact=False), OWN, [True]),  # and stays so at another size
-        (Reads(OTHER), "", []),
+        (Reads(OTHER), "", [False]),  # nothing to hold it against
+        (Reads(OTHER[:-1] + "9"), "", [True]),
         (Reads(), OWN, []),
     ],
 )
@@ -42,6 +43,26 @@ def test_which_numbers_speak_against_a_pack(reader: Reads, gtin: str, wanted: li
     found = check_barcode(BLANK, gtin, reader)
     assert [check.is_odd for check in found] == wanted
     assert all(check.name == "barcode" and check.box == (1, 2, 3, 4) for check in found)
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (OWN, "The barcode says 4006381333931, as the catalog does."),
+        (OTHER, "The barcode says 7310865004703, the catalog 4006381333931: it begins with another maker's digits."),
+        ("4006381000017", "the catalog 4006381333931: they begin alike, as numbers of one maker do."),
+        ("2012345006751", "may carry a price or weight, the catalog 4006381333931, a trade item."),
+        (OWN[:-1] + "9", "The barcode says 4006381333939, whose check digit is wrong."),
+    ],
+)
+def test_what_is_said_of_a_number(number: str, words: str) -> None:
+    (found,) = check_barcode(BLANK, OWN, Reads(number))
+    assert found.words.endswith(words)
+
+
+def test_a_number_that_the_catalog_lacks_is_told() -> None:
+    (found,) = check_barcode(BLANK, "", Reads(OTHER))
+    assert found.words == f"The barcode says {OTHER}, a trade item; the catalog has no number to hold it against."
 
 
 class ReadsOnce(Reads):
