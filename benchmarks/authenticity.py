@@ -135,7 +135,7 @@ class Bench:
     def _patches(self, pictures: Iterable[UInt8Array]) -> NDArray[np.float32]:
         """float32 (N, C): cells with their neighbors averaged in, unit rows (Roth et al., 2022, without a coreset)."""
         side = self.cells.card.preparation.input_size_px
-        squares = [_resized(one, side) for one in pictures]
+        squares = [resized(one, side) for one in pictures]
         found = cells_of(squares, self.cells)
         padded = np.pad(found, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
         n = found.shape[1]
@@ -167,7 +167,7 @@ class Bench:
         is_pack = np.zeros(pixels.shape[:2], bool)
         left, top, right, bottom = genuine.box
         is_pack[top:bottom, left:right] = (
-            _resized(part.astype(np.uint8)[..., None].repeat(3, 2), (right - left, bottom - top))[..., 0] > 0
+            resized(part.astype(np.uint8)[..., None].repeat(3, 2), (right - left, bottom - top))[..., 0] > 0
         )
         wanted = [(kind, "medium") for kind in KINDS]
         wanted += [(str(self.rng.choice(KINDS)), strength) for strength in STRENGTHS if strength != "medium"]
@@ -195,7 +195,7 @@ class Bench:
 def main(n_products: int) -> None:
     """Ask about everything and rewrite the section of docs/results.md."""
     bench = Bench()
-    able, others = _products(n_products)
+    able, others = cartons(n_products)
     products = [bench.product(sku, *photos, is_asked=True) for sku, photos in able.items()]
     more = [bench.product(sku, *photos, is_asked=False) for sku, photos in others.items()]
     print(len(products), "products,", sum(len(p.pack.scores) for p in products + more), "genuine scores", flush=True)
@@ -218,7 +218,7 @@ def main(n_products: int) -> None:
     write_section("authenticity", page(conditions, GenuineCalibration(packs), asked, words, strangers, codes, packs))
 
 
-def _products(
+def cartons(
     n: int,
 ) -> tuple[dict[str, tuple[list[UInt8Array], list[UInt8Array]]], dict[str, tuple[list[UInt8Array], list[UInt8Array]]]]:
     """References and queries of cartons to ask about, and references of others, to calibrate with."""
@@ -254,7 +254,7 @@ def _barcodes(photos: list[UInt8Array], rng: np.random.Generator) -> dict[str, l
     reader, right = ZxingReader(), "7310865004703"
     said: dict[str, list[str]] = {}
     for pixels in photos:
-        large = _resized(pixels, (3 * pixels.shape[1], 3 * pixels.shape[0]))
+        large = resized(pixels, (3 * pixels.shape[1], 3 * pixels.shape[0]))
         module_px = int(rng.integers(1, 4))
         wrong_digit = right[:-1] + str((int(right[-1]) + int(rng.integers(1, 10))) % 10)
         for kind, number in (
@@ -264,8 +264,8 @@ def _barcodes(photos: list[UInt8Array], rng: np.random.Generator) -> dict[str, l
         ):
             room = large.shape[1] - 113 * module_px, large.shape[0] - 40 * module_px
             shown = print_barcode(large, number, int(rng.integers(room[0])), int(rng.integers(room[1])), module_px)
-            blurred = _resized(
-                _resized(shown, (shown.shape[1] * 4 // 5, shown.shape[0] * 4 // 5)), (shown.shape[1], shown.shape[0])
+            blurred = resized(
+                resized(shown, (shown.shape[1] * 4 // 5, shown.shape[0] * 4 // 5)), (shown.shape[1], shown.shape[0])
             )
             found = check_barcode(blurred, right, reader)
             said.setdefault(kind, []).append("not read" if not found else "odd" if found[0].is_odd else "fits")
@@ -297,10 +297,10 @@ def _cut(pixels: UInt8Array, box: PixelBox) -> UInt8Array:
 def _cut_map(is_edited: NDArray[np.bool_], box: PixelBox, pack: UInt8Array) -> NDArray[np.bool_]:
     """An edit in pixels of the pack at working size."""
     part = _cut(is_edited.astype(np.uint8)[..., None].repeat(3, 2), box)
-    return _resized(part, (pack.shape[1], pack.shape[0]))[..., 0] > 0
+    return resized(part, (pack.shape[1], pack.shape[0]))[..., 0] > 0
 
 
-def _resized(pixels: UInt8Array, size: int | tuple[int, int]) -> UInt8Array:
+def resized(pixels: UInt8Array, size: int | tuple[int, int]) -> UInt8Array:
     wanted = (size, size) if isinstance(size, int) else size
     return np.asarray(PillowImage.fromarray(pixels).resize(wanted, PillowImage.Resampling.BILINEAR))
 

@@ -149,7 +149,7 @@ def _alone(asked: Sequence[Asked], ranked: Ranked, told: Sequence[Asked]) -> str
     for kind in KINDS:
         seen = [one for one in asked if (one.kind, one.strength) == (kind, "medium") and one in ranked]
         of_seen, of_told = (np.array([-ranked[one].checks for one in side]) for side in (seen, told))
-        alone = [_area(of_seen[:, k], of_told[:, k]) for k in range(len(CHECKS) - 1)]
+        alone = [auroc_of(of_seen[:, k], of_told[:, k]) for k in range(len(CHECKS) - 1)]
         rows.append((kind, *(f"{area:.3f}" for area in alone)))
     return markdown_table(("forgery", *CHECKS[:-1]), rows)
 
@@ -269,11 +269,11 @@ def _pixel_auroc(one: Asked) -> float:
     is_edit, inside = _is_edit(one), np.isfinite(one.inspection.maps).all(0)
     if not (is_edit & inside).any() or (is_edit | ~inside).all():
         return float("nan")
-    return max(_area(odd[inside & is_edit], odd[inside & ~is_edit]) for odd in one.inspection.maps)
+    return max(auroc_of(odd[inside & is_edit], odd[inside & ~is_edit]) for odd in one.inspection.maps)
 
 
 def _auroc(odd: Sequence[Asked], usual: Sequence[Asked], figure: Figure) -> float:
-    return _area(np.array([figure(one) for one in odd]), np.array([figure(one) for one in usual]))
+    return auroc_of(np.array([figure(one) for one in odd]), np.array([figure(one) for one in usual]))
 
 
 def _auroc_words(odd: Sequence[Asked], usual: Sequence[Asked], figure: Figure) -> str:
@@ -290,7 +290,7 @@ def _auroc_words(odd: Sequence[Asked], usual: Sequence[Asked], figure: Figure) -
     return f"{_auroc(odd, usual, figure):.3f} ({low:.2f} to {high:.2f})"
 
 
-def _area(odd: NDArray[np.float64], usual: NDArray[np.float64]) -> float:
+def auroc_of(odd: NDArray[np.float64], usual: NDArray[np.float64]) -> float:
     """Share of pairs in which the odd one is larger; ties count half."""
     if not len(odd) or not len(usual):
         return float("nan")
