@@ -19,7 +19,6 @@ from datetime import date, timedelta
 import numpy as np
 
 from facings.adapters.sql_store import SqlStore, init_store
-from facings.apps.demand_rate import Rate
 from facings.apps.inventory import StockLine, alerts
 from facings.apps.ledger import Event, Kind, make_key
 from facings.apps.scan import Sighting, record_scans
@@ -28,10 +27,11 @@ from facings.catalog import Product
 from facings.simulate.product_life import Happening
 from facings.simulate.store_days import SITE, Look, Noise, StoreDays, simulate_days
 from results_page import machine, markdown_table, write_section
-from stock_scores import AlertScore, DemandScore, Flags, Gap, Units, gaps_of, score_alerts, score_demand
+from stock_scores import AlertScore, DemandScore, Flags, Gap, Units, gaps_of, score_alerts, score_demand, told_rates
 
 N_DAYS, N_SEEDS, N_PRODUCTS, START = 90, 5, 60, date(2025, 1, 13)
 WINDOW = timedelta(minutes=10)
+RULES = StockRules(default_site=SITE, scan_window=WINDOW, sales_days=28, lead_time_days=3)
 RECOGNITION = {"(a) perfect": Noise(), "(b) 5 % missed, 2 % confused": Noise(0.05, 0.02)}
 _BOOKED: dict[str, Kind] = {"received": "received", "sold": "sold", "expired": "expired"}
 _EMPTY = ("out_of_stock", "phantom_stock")
@@ -94,15 +94,14 @@ def _through_the_ledger(days: StoreDays, looks: Sequence[Look], *, is_booked: bo
     with tempfile.TemporaryDirectory() as folder:
         store = init_store(folder)
         store.put_products([stocked.product for stocked in days.products])
-        rules = StockRules(default_site=SITE, scan_window=WINDOW, sales_days=28, lead_time_days=3)
-        room = StockRoom(store, rules)
+        room = StockRoom(store, RULES)
         seen: dict[str, list[Sighting]] = {place: [] for place in days.places}
         products, answers, told = store.products(), [], 0
         for number, moments in enumerate(days.moments):
             at = moments[0].at
             if is_booked:
                 until = next((n for n in range(told, len(days.log)) if days.log[n].at > at), len(days.log))
-                store.ledger.append(_events(days.log, range(told, until)))
+                store.ledger.append(books(days.log, range(told, until)))
                 told = until
             n_places = len(days.places)
             for look in looks[number * n_places : (number + 1) * n_places]:
@@ -112,7 +111,7 @@ def _through_the_ledger(days: StoreDays, looks: Sequence[Look], *, is_booked: bo
             answers.append((lines, {alert.line.sku for alert in found if alert.kind in _EMPTY}))
         demand = room.demand_report(days=len(days.days), now=days.days[-1].closes_at).demands
         store.close()
-    return _figures(days, answers, {one.sku: one.rate for one in demand if one.rate})
+    return _figures(days, answers, told_rates(days, demand))
 
 
 def _scan(store: SqlStore, seen: list[Sighting], look: Look, number: int, products: dict[str, Product]) -> None:
@@ -121,7 +120,7 @@ def _scan(store: SqlStore, seen: list[Sighting], look: Look, number: int, produc
     record_scans(store.ledger, look.place, seen, [photo_id], products, window=WINDOW)
 
 
-def _events(log: Sequence[Happening], numbers: Iterable[int]) -> list[Event]:
+def books(log: Sequence[Happening], numbers: Iterable[int]) -> list[Event]:
     """What till, delivery notes and the list of what was thrown away tell; nobody tells of thefts."""
     return [
         Event(_BOOKED[line.kind], line.sku, SITE.name, line.quantity, line.at, "import", "books.csv", make_key(number))
@@ -130,9 +129,7 @@ def _events(log: Sequence[Happening], numbers: Iterable[int]) -> list[Event]:
     ]
 
 
-def _figures(
-    days: StoreDays, answers: Sequence[tuple[Sequence[StockLine], set[str]]], rates: Mapping[str, Rate]
-) -> Figures:
+def _figures(days: StoreDays, answers: Sequence[tuple[Sequence[StockLine], set[str]]], rates: Units) -> Figures:
     column = {stocked.sku: number for number, stocked in enumerate(days.products)}
     units, either_way = np.zeros((2, len(answers), len(column)))
     raised = np.zeros(units.shape, bool)
@@ -141,10 +138,7 @@ def _figures(
             units[row, column[line.sku]] = line.on_hand
             either_way[row, column[line.sku]] = line.uncertainty
         raised[row, [column[sku] for sku in missing]] = True
-    wanted = np.full((len(column), 3), np.nan)
-    for sku, rate in rates.items():
-        wanted[column[sku]] = rate.per_day, rate.low, rate.high
-    return Figures(units, either_way, raised, wanted)
+    return Figures(units, either_way, raised, rates)
 
 
 def _naive(days: StoreDays, looks: Sequence[Look], *, is_booked: bool) -> Figures:

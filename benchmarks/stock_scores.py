@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facings.apps.demand import Demand
 from facings.simulate.store_days import StoreDays
 
 Flags = NDArray[np.bool_]
@@ -71,6 +72,23 @@ class DemandScore:
     top_10: float
 
 
+def true_rates(days: StoreDays) -> Units:
+    """Units of each product wanted an open day, also those that nobody could buy; float (products,)."""
+    wanted = [[p.demand_on(day.number) * day.customer_factor for day in days.days] for p in days.products]
+    rates: Units = np.mean(wanted, axis=1)
+    return rates
+
+
+def told_rates(days: StoreDays, demands: Iterable[Demand]) -> Units:
+    """What Facings says of each product, float (products, 3): the rate and its interval, NaN where it says nothing."""
+    column = {stocked.sku: number for number, stocked in enumerate(days.products)}
+    rates: Units = np.full((len(column), 3), np.nan)
+    for demand in demands:
+        if demand.rate:
+            rates[column[demand.sku]] = demand.rate.per_day, demand.rate.low, demand.rate.high
+    return rates
+
+
 def score_demand(days: StoreDays, rates: Units) -> DemandScore:
     """How good rates are.
 
@@ -78,8 +96,7 @@ def score_demand(days: StoreDays, rates: Units) -> DemandScore:
         days: The truth.
         rates: float (products, 3), units an open day: the rate and its interval.
     """
-    wanted = [[p.demand_on(day.number) * day.customer_factor for day in days.days] for p in days.products]
-    truth = np.mean(wanted, axis=1)
+    truth = true_rates(days)
     rate, low, high = rates.T
     top, found = (set(np.argsort(values)[-10:].tolist()) for values in (truth, rate))
     return DemandScore(

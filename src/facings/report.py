@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -128,15 +128,25 @@ def to_json(summary: Report) -> dict[str, Any]:
 
 def to_csv(summary: Report, products: Mapping[str, Product]) -> str:
     """The report as CSV text, one line a box."""
+    return csv_text(_CSV_COLUMNS, _csv_rows(summary, products))
+
+
+def csv_text(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A table as CSV: nothing for None, and no text in it is taken for a formula by a spreadsheet."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
+    writer.writerow(columns)
+    writer.writerows([inert(field) for field in row] for row in rows)
+    return out.getvalue()
+
+
+def _csv_rows(summary: Report, products: Mapping[str, Product]) -> Iterator[Sequence[object]]:
     for reading in summary.readings:
         advice = " ".join(one.code for one in reading.quality.advice) if reading.quality else ""
         for r in reading.recognitions:
             best = [(c.sku, round(c.similarity, 4)) for c in r.decision.candidates[:2]] + [("", ""), ("", "")]
             sku = r.decision.sku or ""
-            fields = (
+            yield (
                 [_iso(reading.seen_at), reading.place, reading.photo, reading.photo_id]
                 + [round(corner, 2) for corner in r.box]
                 + [round(r.confidence, 4), r.decision.verdict, sku, products[sku].name if sku in products else ""]
@@ -144,8 +154,6 @@ def to_csv(summary: Report, products: Mapping[str, Product]) -> str:
                 + [reading.detector, reading.space_id, reading.gallery_version, _iso(reading.recorded_at), advice]
                 + [r.decision.probability, reading.max_false_accept]
             )
-            writer.writerow([inert(field) for field in fields])
-    return out.getvalue()
 
 
 def inert(field: object) -> object:

@@ -12,7 +12,7 @@ import pytest
 from facings.catalog import Product
 from facings.errors import StoreFailed
 from facings.quality import Advice, PhotoQuality
-from facings.report import Report, report, to_csv, to_html, to_json
+from facings.report import Report, csv_text, report, to_csv, to_html, to_json
 from facings.types import Candidate, Decision, Image, Reading, Recognition
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -153,3 +153,9 @@ def test_csv_text_is_no_formula(start: str) -> None:
     assert row["place"] == "'" + text
     assert row["name"][:1] not in {"=", "+", "-", "@"}
     assert float(row["x1"]) == 0  # numbers stay numbers
+
+
+def test_a_table_as_csv_holds_no_formula_and_nothing_for_none() -> None:
+    rows = [(1, None, "=1+1"), (2.5, "a,b", "-x")]
+    assert csv_text(("n", "a", "b"), rows) == "n,a,b\n1,,'=1+1\n2.5,\"a,b\",'-x\n"
+    assert csv_text(("n",), []) == "n\n"

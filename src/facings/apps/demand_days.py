@@ -73,23 +73,22 @@ def make_days(
         empty: Open days that the product was not there, by day.
     """
     found = []
-    for day, first, last in _cut(hours, start, end):
+    for day, first, last in cut_by_day(hours, start, end):
         is_open = hours.open_days(first, last)
         there = max(0.0, is_open - empty.get(day, 0.0))
         found.append(DemandDay(day, units.get(day, 0.0), is_open, there))
     return tuple(found)
 
 
-def by_day(gaps: Iterable[Gap], hours: ShopHours) -> tuple[dict[date, float], dict[date, float]]:
-    """Units that left and open days that the shelf was empty, each by day; what a gap spans is spread evenly."""
+def units_by_day(gaps: Iterable[Gap], hours: ShopHours) -> dict[date, float]:
+    """Units that left, by day; those of a gap are spread evenly over its open time."""
     units: dict[date, float] = {}
-    empty: dict[date, float] = {}
     for gap in gaps:
-        for day, first, last in _cut(hours, gap.start, gap.end):
-            share = hours.open_days(first, last) / gap.open_days if gap.open_days else 0.0
+        open_days = hours.open_days(gap.start, gap.end)
+        for day, first, last in cut_by_day(hours, gap.start, gap.end):
+            share = hours.open_days(first, last) / open_days if open_days else 0.0
             units[day] = units.get(day, 0.0) + gap.n_gone * share
-            empty[day] = empty.get(day, 0.0) + gap.n_empty_days * share
-    return units, empty
+    return units
 
 
 def level_of(days: Sequence[DemandDay]) -> float:
@@ -190,7 +189,7 @@ def _normalized(factors: np.ndarray, is_known: np.ndarray) -> tuple[float, ...]:
     return tuple(float(factor) for factor in kept / kept[is_known].mean())
 
 
-def _cut(hours: ShopHours, start: datetime, end: datetime) -> Iterable[tuple[date, datetime, datetime]]:
+def cut_by_day(hours: ShopHours, start: datetime, end: datetime) -> Iterable[tuple[date, datetime, datetime]]:
     """The days of the shop's calendar between two times, each with the part of it that lies between them."""
     clock = hours.clock
     day, last = clock.to_wall(start).date(), clock.to_wall(end).date()

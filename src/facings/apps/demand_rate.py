@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 _N_GRID = 1500
 _LEAST = 1e-300
 POISSON, CERTAIN = np.ones(1), np.ones(1)  # one spread, and no other
+ONE_BY_ONE = np.ones(1)  # the size of baskets
+_HARDLY = 1e-9  # of the likeliest: what weighs no more is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +52,33 @@ def poisson_rate(
     *,
     spreads: Floats = POISSON,
     weights: Floats = CERTAIN,
+    sizes: Floats = ONE_BY_ONE,
+    size_weights: Floats = CERTAIN,
     coverage: float = COVERAGE,
 ) -> Rate:
-    """The rate behind units that went in so many days of being there.
+    """The rate behind units that went in so many days of being there, or customers, each with a basket of units.
 
-    With a variance of φ times the mean, units that come in baskets carry the information of n/φ single ones
+    With a variance of φ times the mean, n of them carry the information of n/φ that come one by one
     (quasi-likelihood, McCullagh and Nelder 1989, ch. 9): posterior Gamma(n/φ + ½, days/φ). Where φ is not known, all
-    of them are mixed.
+    of them are mixed, and so are the mean sizes of a basket, by which the rate of customers is multiplied.
 
     Args:
-        n_units: Units, 0 or more.
+        n_units: Units or customers, 0 or more.
         n_days: Days, above 0.
-        spreads: float64 (G,), what the variance of a day's units over their mean may be, each 1 or more.
+        spreads: float64 (G,), what the variance of a day's number over its mean may be, each 1 or more.
         weights: float64 (G,), how likely each of these is, summing to 1.
+        sizes: float64 (S,), what the mean size of a basket may be, each 1 or more.
+        size_weights: float64 (S,), how likely each of these is, summing to 1.
         coverage: Of the interval, above 0 and below 1.
 
     Raises:
         BadInput: A figure out of range.
     """
-    if not (n_units >= 0 and n_days > 0 and spreads.min() >= 1 and 0 < coverage < 1):
+    if not (n_units >= 0 and n_days > 0 and min(spreads.min(), sizes.min()) >= 1 and 0 < coverage < 1):
         raise BadInput(
-            f"Rate of {n_units} units in {n_days} days, spread {spreads.min()}, coverage {coverage}: wanted 0 or more "
-            "units, days above 0, spreads of 1 or more, coverage between 0 and 1."
+            f"Rate of {n_units} units in {n_days} days, spread {spreads.min()}, basket {sizes.min()}, coverage "
+            f"{coverage}: wanted 0 or more units, days above 0, spreads and baskets of 1 or more, coverage between 0 "
+            "and 1."
         )
     shapes, scales = n_units / spreads + 0.5, n_days / spreads
     reach = 12 / np.sqrt(shapes)
@@ -79,8 +86,18 @@ def poisson_rate(
     logs = np.linspace((middles - reach - 3 / shapes).min(), (middles + np.minimum(reach, 6)).max(), _N_GRID)
     norms = np.array([math.lgamma(shape) for shape in shapes])[:, None]
     units = logs + np.log(scales)[:, None]
-    density = np.exp(shapes[:, None] * units - np.exp(units) - norms)
-    return posterior_rate(logs, np.log(weights @ density + _LEAST), coverage=coverage)
+    density = weights @ np.exp(shapes[:, None] * units - np.exp(units) - norms)
+    logs, density = _in_baskets(logs, density, sizes, size_weights)
+    return posterior_rate(logs, np.log(density + _LEAST), coverage=coverage)
+
+
+def _in_baskets(logs: Floats, density: Floats, sizes: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """The density of the logarithm of a rate of customers as that of the units in their baskets."""
+    counts = weights > _HARDLY * weights.max()
+    shifts = np.log(sizes[counts])
+    wide = np.linspace(logs[0] + shifts.min(), logs[-1] + shifts.max(), len(logs))
+    moved = [np.interp(wide - shift, logs, density, left=0, right=0) for shift in shifts]
+    return wide, weights[counts] @ np.array(moved)
 
 
 def gamma_rate(shape: float, days: float, *, coverage: float = COVERAGE) -> Rate:

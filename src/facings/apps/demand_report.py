@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +13,7 @@ from facings.apps.demand_rate import Rate
 from facings.apps.forecast import Forecast
 from facings.apps.ledger import Account, Event
 from facings.page import render
-from facings.report import inert
+from facings.report import csv_text
 
 Row = dict[str, str | int | float | None]
 COLUMNS: dict[str, type] = {
@@ -91,13 +89,8 @@ def to_rows(report: DemandReport) -> Iterator[Row]:
 
 
 def to_csv(report: DemandReport) -> str:
-    """One line a product and shop; no text in it is taken for a formula by a spreadsheet."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in to_rows(report):
-        writer.writerow(["" if row[name] is None else inert(row[name]) for name in COLUMNS])
-    return out.getvalue()
+    """One line a product and shop."""
+    return csv_text(COLUMNS, (row.values() for row in to_rows(report)))
 
 
 def to_json(report: DemandReport) -> dict[str, Any]:

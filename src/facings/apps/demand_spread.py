@@ -1,10 +1,11 @@
 """How much the days of a product differ by chance, learned from all products of a shop together.
 
-Customers who buy several at a time make good and bad days of what would else be Poisson's: the variance of a day's
-units is `spread` times their mean (negative binomial). A product that sold a dozen times tells next to nothing of its
-own spread, and the less it happened to sell in large lots, the less it sold: its own estimate alone makes an interval
-short just where it lies too low. So no spread is settled on. Each product keeps a weight for every spread, by its own
-days and by how the products of its shop are spread (empirical Bayes with a nonparametric prior; Laird 1978).
+Weather, and customers who buy several at a time where nobody tells them apart, make good and bad days of what would
+else be Poisson's: the variance of a day's number is `spread` times its mean (negative binomial). A product that sold a
+dozen times tells next to nothing of its own spread, and the less it happened to sell in large lots, the less it sold:
+its own estimate alone makes an interval short just where it lies too low. So no spread is settled on. Each product
+keeps a weight for every spread, by its own days and by how the products of its shop are spread (empirical Bayes with a
+nonparametric prior; Laird 1978).
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from facings.apps.demand_days import DemandDay, level_of
 
 Floats = NDArray[np.float64]
-SPREADS: Floats = np.geomspace(1.001, 9, 14)  # the first is Poisson's, as far as anybody can tell
+SPREADS: Floats = np.geomspace(1.001, 100, 28)  # the first is Poisson's, as far as anybody can tell
 _SHARE_THERE = 0.3  # of a day, below which its units say nothing of how much they vary
 _MIN_DAYS = 3
-_PRIOR = 0.25  # products that every spread is thought to have had before the first was seen
+_PRIOR = 0.25  # products that every value is thought to have had before the first was seen …
+_USUAL = 9.0  # … but large spreads fewer: sums of a whole shop have them, single products hardly
 _N_ROUNDS = 30
 _log_gamma = np.vectorize(math.lgamma, otypes=[np.float64])
 
@@ -30,7 +32,7 @@ def spread_log_likelihood(days: Sequence[DemandDay], week: Sequence[float]) -> F
     """How well each of `SPREADS` agrees with the days of a product; float64 (G,), 0 where they tell nothing.
 
     Args:
-        days: The days.
+        days: The days, with customers for units where these are told apart.
         week: Demand by weekday against the average day.
     """
     there = [day for day in days if day.there_days > _SHARE_THERE]
@@ -55,10 +57,20 @@ def spread_weights(log_likelihoods: Sequence[Floats]) -> list[Floats]:
         return []
     logs = np.array(log_likelihoods)
     agreement = np.exp(logs - logs.max(axis=1, keepdims=True))
-    shop = np.full(len(SPREADS), 1 / len(SPREADS))
+    believed = agreement * shop_weights(agreement, np.minimum(1, (_USUAL / SPREADS) ** 2))
+    return list(believed / believed.sum(axis=1, keepdims=True))
+
+
+def shop_weights(agreement: Floats, common: Floats | float = 1.0) -> Floats:
+    """How common each of some values is among the products of a shop; float64 (G,), summing to 1.
+
+    Args:
+        agreement: float64 (P, G), how well each agrees with what is known of each product, one or more of them.
+        common: float64 (G,), how common each is thought to be before anything is known, against one that is.
+    """
+    shop: Floats = np.full(agreement.shape[1], 1 / agreement.shape[1])
     for _ in range(_N_ROUNDS):
         believed = agreement * shop
-        believed /= believed.sum(axis=1, keepdims=True)
-        shop = believed.sum(axis=0) + _PRIOR
+        shop = (believed / believed.sum(axis=1, keepdims=True)).sum(axis=0) + _PRIOR * common
         shop /= shop.sum()
-    return list(believed)
+    return shop

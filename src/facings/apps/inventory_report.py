@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +10,7 @@ from typing import Any
 from facings.apps.inventory import Alert, AlertKind, StockLine
 from facings.apps.ledger import Event
 from facings.page import render
-from facings.report import inert
+from facings.report import csv_text
 
 TITLES: dict[AlertKind, str] = {
     "out_of_stock": "Out of stock",
@@ -75,12 +73,7 @@ def to_rows(report: InventoryReport) -> Iterator[dict[str, object]]:
 
 def to_csv(report: InventoryReport) -> str:
     """One line a product and site, with its alert if there is one."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in to_rows(report):
-        writer.writerow(["" if field is None else inert(field) for field in row.values()])
-    return out.getvalue()
+    return csv_text(COLUMNS, (row.values() for row in to_rows(report)))
 
 
 def to_json(report: InventoryReport) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from facings.apps.recognition_noise import USUAL_NOISE, RecognitionNoise, recogn
 from facings.apps.scan import AUTHOR
 from facings.apps.shelf_depth import facings_of, shelf_depth
 from facings.apps.shelf_states import ShelfStates, shelf_states
-from facings.apps.shop_hours import ShopHours, bustle_of
+from facings.apps.shop_hours import ShopHours, bustle_of, count_hours
 from facings.catalog import Product
 
 LOOK_BACK = timedelta(days=6)
@@ -177,7 +177,7 @@ def _open_hours(scans: Sequence[datetime], sales: Sequence[datetime], clock: Sit
     walls = [clock.to_wall(moment) for moment in (*scans, *sales)]
     of_day = [timedelta(hours=wall.hour, minutes=wall.minute) for wall in walls]
     today = max(walls).date()
-    bustle = bustle_of((moment for moment in sales if clock.to_wall(moment).date() < today), clock)
+    bustle = bustle_of(count_hours((moment for moment in sales if clock.to_wall(moment).date() < today), clock))
     if max(of_day) - min(of_day) < _LEAST_OPEN:
         return ShopHours(clock, bustle=bustle)
     return ShopHours(clock, ((min(of_day), max(of_day)),) * 7, bustle)

@@ -65,7 +65,6 @@ class Gap:
         n_gone: Expected units that left.
         open_days: Its length in days of opening hours.
         p_empty: Probability that the shelf was empty at its start and at its end.
-        n_empty_days: Expected open days in which there was none.
     """
 
     start: datetime
@@ -73,7 +72,6 @@ class Gap:
     n_gone: float
     open_days: float
     p_empty: tuple[float, float]
-    n_empty_days: float
 
 
 class ShelfCourse:
@@ -87,7 +85,7 @@ class ShelfCourse:
     """
 
     def __init__(self, looks: Sequence[ShelfLook], depth: int, hours: ShopHours, noise: RecognitionNoise) -> None:
-        self.looks, self._hours = looks, hours
+        self.looks = looks
         self.states = shelf_states(min(_MAX_FACINGS, _columns(looks, depth)), depth, noise, COARSE)
         pairs = list(itertools.pairwise(looks))
         self.open_days = [round(hours.open_days(a.at, b.at) / _STEP) * _STEP for a, b in pairs]
@@ -148,19 +146,11 @@ class ShelfCourse:
             n_gone = float(forward[k - 1] @ (going.sold(k) @ wanted) / (forward[k - 1] @ later)) * self.states.scale
             later = later / later.max()
             p_before = _p_empty(forward[k - 1], later)
-            found.append(self._gap(k, n_gone, p_before, p_after))
+            found.append(
+                Gap(self.looks[k - 1].at, self.looks[k].at, n_gone, self.open_days[k - 1], (p_before, p_after))
+            )
             p_after = p_before
         return tuple(reversed(found))
-
-    def _gap(self, k: int, n_gone: float, p_before: float, p_after: float) -> Gap:
-        """Gap k. A shelf found empty was so since its last sale, and one that sold was filled before its first."""
-        start, look = self.looks[k - 1].at, self.looks[k]
-        n_empty = self.open_days[k - 1] * (p_before + p_after) / 2
-        if look.sold_between:
-            first, last = look.sold_between
-            until, since = self._hours.open_days(start, first), self._hours.open_days(last, look.at)
-            n_empty = p_before * until / 2 + p_after * since
-        return Gap(start, look.at, n_gone, self.open_days[k - 1], (p_before, p_after), n_empty)
 
     def _speaks(self, look: ShelfLook) -> Floats:
         """How well each state agrees with a look; float64 (S,)."""

@@ -8,21 +8,27 @@ hours, a day is open from midnight to midnight.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facings.apps.places import Site
 
+Floats = NDArray[np.float64]
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _MIN_SPAN = timedelta(hours=6)  # what is seen of a weekday's hours is believed from this span on …
 _MIN_MOMENTS = 8  # … and from so many times on
 Span = tuple[timedelta, timedelta]
 _WHOLE_DAY: Span = (timedelta(0), _DAY)
+_ALWAYS: tuple[Span | None, ...] = (_WHOLE_DAY,) * 7
 _EVEN = (1.0,) * 24
 _MIN_SALES = 100  # tell the busy hours …
 _MOST_AT_ONCE = 0.4  # … unless so many share one hour: a file of daily sums
-_QUIET = 0.02  # of all customers come in any hour, as far as is known beforehand
+_PRIOR = 2.0  # sales that every open hour is thought to have had before the first was seen
+_N_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,11 @@ class ShopHours:
     Args:
         clock: The shop, with its time zone.
         spans: By weekday from Monday, opening and closing as time since midnight; None for a day it stays closed.
-        bustle: Customers by hour of the wall clock, each above 0, in any unit.
+        bustle: Customers by hour of the wall clock while it is open, each above 0, in any unit.
     """
 
     clock: Site
-    spans: tuple[Span | None, ...] = (_WHOLE_DAY,) * 7
+    spans: tuple[Span | None, ...] = _ALWAYS
     bustle: tuple[float, ...] = _EVEN
 
     def open_days(self, start: datetime, end: datetime) -> float:
@@ -88,7 +94,7 @@ def learn_hours(moments: Iterable[datetime], clock: Site, *, sales: Iterable[dat
     usual = sorted(map(len, seen))[3]
     closed = usual >= _MIN_MOMENTS  # enough is known of the other days
     spans = tuple(_span(times) if times or not closed else None for times in seen)
-    return ShopHours(clock, spans, bustle_of(sales, clock))
+    return ShopHours(clock, spans, bustle_of(count_hours(sales, clock), spans))
 
 
 def _span(times: list[timedelta]) -> Span:
@@ -97,15 +103,45 @@ def _span(times: list[timedelta]) -> Span:
     return min(times), max(times)
 
 
-def bustle_of(sales: Iterable[datetime], clock: Site) -> tuple[float, ...]:
+def count_hours(sales: Iterable[datetime], clock: Site) -> Floats:
+    """Sales by weekday from Monday and hour of the wall clock, float64 (7, 24)."""
+    counts: Floats = np.zeros((7, 24))
+    for moment in sales:
+        wall = clock.to_wall(moment)
+        counts[wall.weekday(), wall.hour] += 1
+    return counts
+
+
+def bustle_of(counts: Floats, spans: Sequence[Span | None] = _ALWAYS) -> tuple[float, ...]:
     """Customers by hour of the wall clock, as `ShopHours` takes them; even where the till does not tell.
 
+    An hour in which the shop is closed on Sundays had fewer days to sell on, and those are better days than Sundays. So
+    a weekday's and an hour's factor are fitted together, over the hours that are open (quasi-independence; Goodman
+    1968, "The analysis of cross-classified data"; iterative proportional fitting).
+
     Args:
-        sales: Aware times at which customers paid.
-        clock: The shop, with its time zone.
+        counts: float64 (7, 24), sales by weekday from Monday and hour.
+        spans: By weekday, opening and closing as time since midnight; None for a day it stays closed.
     """
-    hours = [clock.to_wall(moment).hour for moment in sales]
-    counts = [hours.count(hour) for hour in range(24)]
-    if len(hours) < _MIN_SALES or max(counts) > _MOST_AT_ONCE * len(hours):
+    n_sold = counts.sum()
+    if n_sold < _MIN_SALES or counts.sum(axis=0).max() > _MOST_AT_ONCE * n_sold:
         return _EVEN
-    return tuple(count / len(hours) + _QUIET for count in counts)
+    is_open = open_hours(spans)
+    told = counts * (is_open > 0)
+    days: Floats = np.ones(7)
+    for _ in range(_N_ROUNDS):
+        hours = (told.sum(axis=0) + _PRIOR) / np.maximum(days @ is_open, 1e-9)
+        days = told.sum(axis=1) / np.maximum(is_open @ hours, 1e-9)
+    hours = np.where(is_open.any(axis=0), hours, hours[is_open.any(axis=0)].min())
+    return tuple(float(share) for share in hours / hours[is_open.any(axis=0)].sum())
+
+
+def open_hours(spans: Sequence[Span | None]) -> Floats:
+    """How much of each hour a shop is open, by weekday from Monday; float64 (7, 24)."""
+    starts = np.arange(24)
+    shares: Floats = np.zeros((7, 24))
+    for weekday, span in enumerate(spans):
+        if span:
+            opens, closes = (moment / _HOUR for moment in span)
+            shares[weekday] = np.clip(np.minimum(closes, starts + 1) - np.maximum(opens, starts), 0, 1)
+    return shares

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +14,7 @@ from facings.inbox.contents import Cluster, Inbox, InboxCrop, ProposedProduct
 from facings.inbox.crops import KeptCrop
 from facings.page import render, thumbnail
 from facings.progress import Track, untracked
-from facings.report import inert
+from facings.report import csv_text
 from facings.types import UInt8Array
 
 MAX_CLUSTERS_SHOWN, MAX_PICTURES, PICTURE_SIDE_PX = 60, 6, 200
@@ -70,21 +68,20 @@ def proposal_json(product: ProposedProduct) -> dict[str, Any]:
 
 def to_csv(inbox: Inbox) -> str:
     """The inbox as CSV text, one line for each crop and place, in the order of the clusters."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
+    return csv_text(_CSV_COLUMNS, _csv_rows(inbox))
+
+
+def _csv_rows(inbox: Inbox) -> Iterator[Sequence[object]]:
     for cluster in inbox.clusters:
         for crop in cluster.crops:
             best = crop.closest
             known = [best.sku, round(best.similarity, 4)] if best else ["", ""]
             for seen in crop.boxes:
-                fields = [
+                yield [
                     cluster.cluster_id, crop.crop_id, crop.kept.source, crop.kept.photo_id,
                     *(round(corner, 2) for corner in crop.kept.box), seen.place, _iso(seen.seen_at), *known,
                     crop.proposal,
                 ]  # fmt: skip
-                writer.writerow([inert(field) for field in fields])
-    return out.getvalue()
 
 
 @dataclass(frozen=True)

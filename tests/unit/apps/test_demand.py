@@ -78,6 +78,24 @@ def test_days_without_any_are_no_days_without_demand() -> None:
     assert (shelf.place, shelf.n_looks, len(shelf.event_ids)) == ("s/a", 112, 112)
 
 
+def test_a_basket_that_emptied_the_shelf_was_larger_than_it_sold() -> None:
+    # five customers a day, every hour and 7 minutes from 9:00; each evening the last one takes all that is left
+    def sales(last: int) -> list[Event]:
+        units = (3, 1, 3, 1, last)
+        return [event("sold", n, d + (9 + k * 67 / 60) / 24) for d in range(28) for k, n in enumerate(units)]
+
+    times = [n / 24 for n in range(8, 28 * 24, 2)]
+    shown = [event("counted", 2 if t % 1 < 0.58 else 0, t, "s/a", author="scan", source="r") for t in times]
+    full = [event("counted", 2, t, "s/a", author="scan", source="r") for t in times]
+    cut, whole = found([*sales(2), *shown])["milk"], found([*sales(2), *full])["milk"]
+    assert cut.n_units == whole.n_units == 280
+    assert cut.rate is not None
+    assert whole.rate is not None
+    per_day = cut.n_units / cut.there_days
+    assert cut.rate.per_day == pytest.approx(per_day * (1 + 5 / 4) / 2, rel=0.08)  # five units more in four baskets
+    assert whole.rate.per_day == pytest.approx(10, rel=0.05)
+
+
 def test_a_till_that_fell_silent_is_not_an_end_of_demand() -> None:
     milk = found(daily(3, n_days=14))["milk"]  # the file of the last two weeks was never imported
     assert milk.rate is not None

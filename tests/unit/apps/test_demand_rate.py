@@ -52,6 +52,15 @@ def test_spreads_in_doubt_are_mixed() -> None:
     assert many.low < mixed.low < few.low < few.high < mixed.high < many.high
 
 
+def test_customers_take_baskets() -> None:
+    singles, pairs = poisson_rate(40, 20), poisson_rate(40, 20, sizes=np.array([2.0]))
+    for name in ("per_day", "low", "high", "deviation"):
+        assert getattr(pairs, name) == pytest.approx(2 * getattr(singles, name), rel=1e-3)
+    mixed = poisson_rate(40, 20, sizes=np.array([1.0, 2.0]), size_weights=np.array([0.5, 0.5]))
+    assert mixed.per_day == pytest.approx((singles.per_day + pairs.per_day) / 2, rel=1e-3)
+    assert [mixed.low, mixed.high] == pytest.approx([1.64, 4.9], abs=0.03)  # 10 % of the one, and of the other
+
+
 def test_intervals_hold_what_they_say() -> None:
     rng = np.random.default_rng(5)
     for true, days in ((0.05, 90), (0.4, 60), (3.0, 30)):

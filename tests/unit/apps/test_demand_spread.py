@@ -54,6 +54,14 @@ def test_much_is_known_of_a_fast_product() -> None:
     assert lumpy == pytest.approx(3, rel=0.35)
 
 
+def test_sums_of_a_whole_shop_vary_more_than_any_product() -> None:
+    rng = np.random.default_rng(6)
+    sums = np.array([rng.negative_binomial(200 / 39, 1 / 40) for _ in range(180)], float)  # a variance of 40 means
+    assert believed([sums])[0] == pytest.approx(40, rel=0.25)
+    quiet = [0.0] * 50 + [1.0, 1.0]
+    assert believed([np.array(quiet), *(in_baskets(rng, 5, 1.0) for _ in range(12))])[0] < 2  # and no such thing here
+
+
 def test_a_product_that_hardly_sold_is_as_its_shop() -> None:
     rng, one = np.random.default_rng(2), np.array([0.0] * 60 + [1.0, 1.0])
     (calm, *_), (wild, *_) = (believed([one, *(in_baskets(rng, 5, b) for _ in range(12))]) for b in (1.0, 2.5))

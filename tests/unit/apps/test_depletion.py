@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -52,7 +51,7 @@ def test_units_counted_by_people_are_a_plain_rate() -> None:
     assert mean == pytest.approx(4, rel=0.35)
     assert [gap.n_gone for gap in found.gaps] == pytest.approx([2] * 6, abs=0.3)
     assert [gap.open_days for gap in found.gaps] == pytest.approx([0.5] * 6)
-    assert all(gap.n_empty_days < 0.01 for gap in found.gaps)
+    assert all(max(gap.p_empty) < 0.01 for gap in found.gaps)
 
 
 def test_a_restock_is_no_negative_sale_and_hides_nothing_of_the_rest() -> None:
@@ -67,7 +66,7 @@ def test_an_empty_shelf_is_no_lack_of_demand() -> None:
     low, mean, high = rate_of(sold_out)
     assert low < 6 < high
     assert mean > 4  # the naive 6 units / 3.5 days is 1.7
-    assert sum(gap.n_empty_days for gap in sold_out.gaps) == pytest.approx(2.5, abs=0.4)
+    assert [gap.p_empty[1] > 0.9 for gap in sold_out.gaps] == [False] + [True] * 6
 
 
 def test_it_is_nearer_to_the_truth_than_the_difference_of_counts() -> None:
@@ -102,18 +101,6 @@ def test_where_the_till_tells_the_rate_only_the_gaps_are_wanted() -> None:
     gaps = gaps_between(told, 1, ALWAYS)
     assert [gap.p_empty for gap in gaps] == [pytest.approx((0, 1), abs=0.01), pytest.approx((1, 1), abs=0.01)]
     assert gaps[0].n_gone == pytest.approx(3, abs=0.1)
-
-
-def test_the_last_sale_says_since_when_there_was_none() -> None:
-    last = START + timedelta(days=0.1)
-    told = [ShelfLook(START, n_units=3), ShelfLook(START + timedelta(days=0.5), n_units=0, n_sold=3)]
-    timed = replace(told[1], sold_between=(START + timedelta(days=0.05), last))
-    (unknown,), (known,) = (gaps_between([told[0], end], 1, ALWAYS) for end in (told[1], timed))
-    assert unknown.n_empty_days == pytest.approx(0.25, abs=0.01)  # somewhere between the looks
-    assert known.n_empty_days == pytest.approx(0.4, abs=0.01)
-    full = replace(timed, n_units=3, n_sold=3)  # empty before, and sold since: it was filled before its first sale
-    (filled,) = gaps_between([replace(told[0], n_units=0), full], 1, ALWAYS)
-    assert filled.n_empty_days == pytest.approx(0.025, abs=0.005)
 
 
 def test_shelves_of_a_shop_are_told_one_by_one_in_their_order() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from facings.apps.places import Site
-from facings.apps.shop_hours import ShopHours, learn_hours
+from facings.apps.shop_hours import ShopHours, bustle_of, learn_hours, open_hours
 
 BERLIN = Site("s", "Europe/Berlin")
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -35,14 +36,28 @@ def test_hours_count_by_how_many_customers_come() -> None:
     evenings = [MONDAY + timedelta(days=d, hours=h) for d in range(26) for h in (8, 16, 17, 18)]  # 9:00, 17:00 …
     hours = learn_hours(week_of_work(), BERLIN, sales=evenings)
     noon = MONDAY + timedelta(hours=11)  # in Berlin; opening times are 8:00 to 20:00
-    # a quarter came in one hour before noon, besides 2 % in each of 4 hours; all in all 1 and 2 % in each of 12
-    assert hours.open_days(MONDAY, noon) == pytest.approx((0.25 + 4 * 0.02) / (1 + 12 * 0.02))
+    # 23 of the days are no Sundays: as many in each of four hours, and 2 more in each of the twelve; four until noon
+    assert hours.open_days(MONDAY, noon) == pytest.approx((23 + 4 * 2) / (4 * 23 + 12 * 2))
     assert hours.open_days(MONDAY, MONDAY + timedelta(days=1)) == pytest.approx(1)
     half_past = MONDAY + timedelta(hours=8.5)
-    assert hours.open_days(MONDAY, half_past) == pytest.approx((0.125 + 1.5 * 0.02) / 1.24)
+    assert hours.open_days(MONDAY, half_past) == pytest.approx((23 / 2 + 1.5 * 2) / 116)
     at_noon = [MONDAY + timedelta(days=d, hours=11) for d in range(200)]
     assert learn_hours(week_of_work(), BERLIN, sales=at_noon) == learn_hours(week_of_work(), BERLIN)  # daily sums
     assert learn_hours(week_of_work(), BERLIN, sales=evenings[:99]) == learn_hours(week_of_work(), BERLIN)
+
+
+def test_an_hour_in_which_sundays_are_closed_is_no_quiet_one() -> None:
+    spans = ((timedelta(hours=8), timedelta(hours=20)),) * 6 + ((timedelta(hours=10), timedelta(hours=18)),)
+    assert open_hours(spans)[5:].sum(axis=1).tolist() == [12, 8]
+    assert open_hours([(timedelta(hours=8.25), timedelta(hours=9.5)), None])[0, 7:11].tolist() == [0, 0.75, 0.5, 0]
+    hourly = np.array([30.0] * 6 + [60.0] * 6)  # twice as many from 14:00 on
+    counts = np.zeros((7, 24))
+    counts[:6, 8:20] = hourly * 100
+    counts[6, 10:18] = hourly[2:10] * 50
+    bustle = bustle_of(counts, spans)
+    assert np.array(bustle[8:20]) == pytest.approx(hourly / hourly.sum(), rel=0.002)
+    assert bustle_of(counts)[19] < 0.95 * bustle[19]  # as if Sundays had been open all day
+    assert min(bustle) > 0
 
 
 def test_too_little_is_no_opening_time() -> None:
