@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -119,17 +119,18 @@ def _padded(crop: Batch, n_missing: int) -> Batch:
 
 def _turned(crop: Batch, rng: np.random.Generator) -> Batch:
     """Mirrored and transposed by chance: both sides of a pair alike, so what is printed may stand on its head."""
-    if rng.random() < 0.5:
-        crop = tuple(one.flip(-1) for one in crop)  # type: ignore[assignment]
-    if rng.random() < 0.5:
-        crop = tuple(one.flip(-2) for one in crop)  # type: ignore[assignment]
-    if rng.random() < 0.5:
-        crop = tuple(one.transpose(-1, -2) for one in crop)  # type: ignore[assignment]
+    for turn in (lambda one: one.flip(-1), lambda one: one.flip(-2), lambda one: one.transpose(-1, -2)):
+        if rng.random() < 0.5:
+            crop = _batch(map(turn, crop))
     return crop
 
 
 def _stacked(crops: Sequence[Batch]) -> Batch:
-    part, laid, looks, is_seen, truth = (torch.stack(several) for several in zip(*crops, strict=True))
+    return _batch(torch.stack(several) for several in zip(*crops, strict=True))
+
+
+def _batch(parts: Iterable[Tensor]) -> Batch:
+    part, laid, looks, is_seen, truth = parts
     return part, laid, looks, is_seen, truth
 
 
