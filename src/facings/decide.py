@@ -8,6 +8,7 @@ question. How like is like enough follows from the gallery itself (`calibrate`);
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,19 @@ class Promise:
     def __post_init__(self) -> None:
         if not 0 < self.max_false_accept <= 1:
             raise ConfigInvalid(f"max_false_accept: got {self.max_false_accept}, wanted a share in (0, 1].")
+
+    @property
+    def n_products(self) -> int:
+        """How many products a gallery holds at least, before its own photos can vouch for so little.
+
+        The smallest n with n / (n − 1) / (n + 1) ≤ `max_false_accept`, see `conformal.product_sample`.
+
+        Examples:
+            >>> Promise(0.05).n_products, Promise(0.01).n_products
+            (21, 101)
+        """
+        times = 1 / self.max_false_accept
+        return max(2, math.ceil((times + math.sqrt(times**2 + 4)) / 2))
 
 
 @dataclass(frozen=True, eq=False)

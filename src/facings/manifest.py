@@ -73,12 +73,16 @@ def _from_folder(root: Path) -> Manifest:
     photos: list[LabelledPhoto] = []
     problems: list[Problem] = []
     directory_of: dict[str, Path] = {}
+    empty: list[Path] = []
+    parents = {root}
 
     def unreadable(error: OSError) -> None:
         problems.append(Problem(str(error.filename), BadInput.code, f"cannot be read ({error.strerror})."))
 
     for directory, files in walk_photos(root, unreadable):
+        parents.add(directory.parent)
         if not files:
+            empty.append(directory)
             continue
         label = directory.resolve().name
         first = directory_of.setdefault(label.casefold(), directory)
@@ -88,6 +92,11 @@ def _from_folder(root: Path) -> Manifest:
             continue
         category = "" if root in {directory, directory.parent} else directory.parent.name
         photos.extend(LabelledPhoto(file, label, category) for file in files)
+    problems += [
+        Problem(str(directory), BadInput.code, "holds no photo. Add some of this product, or remove the folder.")
+        for directory in empty
+        if directory not in parents
+    ]
     return Manifest(tuple(photos), tuple(problems))
 
 

@@ -286,6 +286,16 @@ def test_simulated_store_is_understood(run: Run, tmp_path: Path) -> None:
     assert len(shelf.lines[0]["recognitions"]) > 3
 
 
+def test_a_gallery_too_small_for_the_promise_is_told_when_it_is_built(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init")
+    assert "can be promised" not in run("gallery", "build", photos).err
+    monkeypatch.delenv("FACINGS_MAX_FALSE_ACCEPT")
+    again = run("gallery", "build", photos).err
+    assert "The gallery holds 3 products, and 5.0% false accepts can be promised from 21 on" in again
+
+
 def test_a_closed_pipe_is_no_error_message(shop: Run, photos: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m facings.cli recognize {photos} --json | head -n 1"
     environment = {**os.environ, "FACINGS_THREADS": "1"}

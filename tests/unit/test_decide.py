@@ -132,3 +132,13 @@ def test_no_crop_no_decision() -> None:
 def test_a_promise_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(ConfigInvalid, match=r"max_false_accept: got .*, wanted a share in \(0, 1\]"):
         Promise(share)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.05, 0.2, 0.5])
+def test_a_gallery_of_so_many_products_can_keep_the_promise_and_one_fewer_cannot(share: float) -> None:
+    def least(n_products: int) -> float:
+        own = np.arange(n_products)
+        return product_sample(own.astype(float), own, n_compared=n_products).least
+
+    needed = Promise(share).n_products
+    assert least(needed) <= share < least(needed - 1)

@@ -52,7 +52,7 @@ def labels(root: Path) -> list[tuple[str, str, str]]:
             ["1.jpg", "a/1.jpg"], [("1.jpg", "shop", ""), ("a/1.jpg", "a", "")], id="photos in the root and below"
         ),
         pytest.param(
-            ["a/1.jpg", "a/.2.jpg", ".git/3.jpg", "a/.thumbs/4.jpg", "a/notes.txt", "b/readme.md"],
+            ["a/1.jpg", "a/.2.jpg", ".git/3.jpg", "a/.thumbs/4.jpg", "a/notes.txt"],
             [("a/1.jpg", "a", "")],
             id="hidden and other files are left out",
         ),
@@ -63,11 +63,15 @@ def test_a_folder(files: list[str], expected: list[tuple[str, str, str]], tmp_pa
     assert labels(touch(tmp_path / "shop", *files)) == expected
 
 
-def test_empty_directories_are_no_products(tmp_path: Path) -> None:
-    touch(tmp_path, "a/1.jpg")
-    (tmp_path / "b").mkdir()
+def test_a_product_without_photos_is_reported(tmp_path: Path) -> None:
+    touch(tmp_path, "Milk/a/1.jpg", "Milk/b/price.txt")
+    (tmp_path / "Juice").mkdir()
 
-    assert labels(tmp_path) == [("a/1.jpg", "a", "")]
+    manifest = read_manifest(tmp_path)
+
+    assert [p.label for p in manifest.photos] == ["a"]
+    assert [p.where for p in manifest.problems] == [str(tmp_path / "Juice"), str(tmp_path / "Milk" / "b")]
+    assert {p.message for p in manifest.problems} == {"holds no photo. Add some of this product, or remove the folder."}
 
 
 def test_the_folder_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

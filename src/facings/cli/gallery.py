@@ -37,7 +37,10 @@ def gallery_build(
     from facings.manifest import read_manifest
 
     manifest = read_manifest(source)
-    _enroll(open_store(store=store, model=model, threads=threads), manifest.photos, manifest.problems)
+    workspace = open_store(store=store, model=model, threads=threads)
+    problems = _enroll(workspace, manifest.photos, manifest.problems)
+    _warn_of_few_products(workspace)
+    end(problems)
 
 
 @app.command("add")
@@ -56,7 +59,7 @@ def gallery_add(
     labelled = [LabelledPhoto(path, sku, box=corners) for path in find_photos(photos)]
     if not labelled:
         raise BadInput(f"{photos[0]}: no photo was found there.", "Give photos, or a folder that holds some.")
-    _enroll(open_store(store=store, model=model), labelled, ())
+    end(_enroll(open_store(store=store, model=model), labelled, ()))
 
 
 @app.command("remove")
@@ -162,7 +165,8 @@ def gallery_copy(
     end(done.problems)
 
 
-def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto], problems: Sequence[Problem]) -> None:
+def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto], problems: Sequence[Problem]) -> Sequence[Problem]:
+    """Enroll and tell; the problems given and those of the photos."""
     from facings.cli.twins import warn_of_twins
     from facings.terminal import say, track
 
@@ -177,7 +181,22 @@ def _enroll(workspace: Workspace, photos: Sequence[LabelledPhoto], problems: Seq
     _show_near_duplicates(done.near_duplicates)
     if done.n_added:
         warn_of_twins(workspace, before)
-    end([*problems, *done.problems])
+    return [*problems, *done.problems]
+
+
+def _warn_of_few_products(workspace: Workspace) -> None:
+    """Say so while the gallery is too small for the promise; else nobody knows why nothing is accepted."""
+    from facings.decide import Promise
+    from facings.terminal import say
+
+    promise = Promise(workspace.settings.max_false_accept)
+    n_products = len({reference.sku for reference in workspace.store.references()})
+    if 0 < n_products < promise.n_products:
+        say(
+            f"The gallery holds {n_products} products, and {promise.max_false_accept:.1%} false accepts can be "
+            f"promised from {promise.n_products} on: until then no product is accepted by its looks. Enroll more "
+            "products, or allow more (--max-false-accept)."
+        )
 
 
 def _show_doubles(done: Enrollment) -> None:
