@@ -296,6 +296,14 @@ def test_a_gallery_too_small_for_the_promise_is_told_when_it_is_built(
     assert "The gallery holds 3 products, and 5.0% false accepts can be promised from 21 on" in again
 
 
+def test_a_reason_that_all_refused_boxes_share_is_told_once(shop: Run, photos: Path) -> None:
+    one = shop("recognize", photos / "apple" / "0.jpg", "--max-false-accept", 0.05).err
+    two = shop("recognize", photos / "apple", "--max-false-accept", 0.05).err
+    told = "What was not accepted has this in common: 5.0% false accepts cannot be promised with 3 products"
+    assert told not in one
+    assert two.count(told) == 1
+
+
 def test_a_closed_pipe_is_no_error_message(shop: Run, photos: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m facings.cli recognize {photos} --json | head -n 1"
     environment = {**os.environ, "FACINGS_THREADS": "1"}
