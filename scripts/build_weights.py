@@ -85,7 +85,7 @@ def build_embedder(data: Path, out: Path, n_threads: int) -> None:
     trunk = out / TRUNK_FOLDER / MODEL_FOLDER
     if not trunk.exists():
         train_recognizer(photos, out=out / TRUNK_FOLDER, settings=settings, track=track)
-    neck = replace(settings, recipe=replace(Recipe(), phases=(), neck_views=1), start=trunk, is_resumed=False)
+    neck = replace(settings, recipe=replace(Recipe(), phases=()), start=trunk, is_resumed=False)
     crops = _crops(data / "groceries-detection", len(photos) // 3)
     done = train_recognizer([*photos, *crops], out=out, settings=neck, track=track)
     print(

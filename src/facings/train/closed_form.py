@@ -8,8 +8,7 @@ photos (temperature scaling: Guo et al., "On Calibration of Modern Neural Networ
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,17 +18,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from facings.model_card import Preparation
-from facings.train.batches import Batches, Schedule
 from facings.train.dataset import TrainingSet
 from facings.train.discriminants import discriminant_map
 from facings.train.fit import features_of
 from facings.train.model import Recognizer
 from facings.train.neck import Necked, pooled
 from facings.train.recipe import Recipe
-from facings.types import IntArray
 
 _SCALES = tuple(2.0 ** (step / 2) for step in range(2, 15))  # 2 to 128
-_BATCH = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +49,7 @@ def finish(model: Recognizer, data: TrainingSet, recipe: Recipe, preparation: Pr
     Args:
         model: In `eval()`; its head is used only if it was trained, and if there will be no neck.
         data: What it learned from and what it is checked with.
-        recipe: `neck_dim`, `neck_views` and the augmentation of the further views; without phases nothing was trained.
+        recipe: `neck_dim`; without phases nothing was trained.
         preparation: Of the finished model.
 
     Returns:
@@ -64,11 +60,8 @@ def finish(model: Recognizer, data: TrainingSet, recipe: Recipe, preparation: Pr
     train, val = (
         features_of(partial(pooled, trunk), data, rows, preparation) for rows in (data.train_rows, data.val_rows)
     )
-    views = list(_views(model, data, recipe, preparation))
-    features = torch.cat([train, *(found for found, _ in views)]).numpy()
-    targets = data.targets[np.concatenate([data.train_rows, *(rows for _, rows in views)])]
     with threadpool_limits(torch.get_num_threads()):
-        found = discriminant_map(features, targets, recipe.neck_dim)
+        found = discriminant_map(train.numpy(), data.targets[data.train_rows], recipe.neck_dim)
     n_last = model.centers.shape[1]
     plain = Finished(model, train[:, -n_last:], val[:, -n_last:])
     if found is not None:
@@ -86,21 +79,6 @@ def _with_means(found: Finished, data: TrainingSet) -> Finished:
     found.model.place_centers(found.train, torch.from_numpy(data.targets[data.train_rows]))
     _set_scale(found.model, found.val, torch.from_numpy(data.targets[data.val_rows]))
     return found
-
-
-def _views(
-    model: Recognizer, data: TrainingSet, recipe: Recipe, preparation: Preparation
-) -> Iterator[tuple[Tensor, IntArray]]:
-    """Features and rows of augmented photos, which show how much a product's photos can vary."""
-    n_more = recipe.neck_views - 1
-    if not n_more:
-        return
-    whole = replace(recipe.augmentation, erase_prob=0.0, mix_prob=0.0)
-    schedule = Schedule(data.train_rows, _BATCH, (preparation.input_size_px,) * n_more, recipe.seed)
-    batches = Batches(data.cache, schedule, whole, mean=preparation.mean, std=preparation.std)
-    for batch in batches.from_step(0):
-        with torch.inference_mode():
-            yield pooled(model.backbone, batch.pixels).clone(), batch.rows
 
 
 def _recall(gallery: Tensor, queries: Tensor, data: TrainingSet) -> float:

@@ -29,7 +29,7 @@ from facings.train.detector_set import DetectionSet
 from facings.train.devices import Devices, share_of
 from facings.train.fpn import STRIDES
 from facings.train.loop import CHECKPOINT_EVERY_S, Course, Epoch, Loop
-from facings.train.model import freeze, stage_groups
+from facings.train.model import N_STAGES, freeze, stages_of
 from facings.types import IntArray, UInt8Array
 
 _LEAST_CONFIDENCE = 0.05  # of boxes that are looked at; below, precision is next to nothing
@@ -91,7 +91,7 @@ class _Detection:
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The trunk by stages, and all else."""
         recipe, network = self._recipe, self.model
-        trunk = stage_groups(
+        trunk = _stage_groups(
             network.trunk, lr=recipe.lr, layer_decay=recipe.layer_decay, weight_decay=recipe.weight_decay
         )
         own = set(network.trunk.parameters())
@@ -139,6 +139,18 @@ class _Detection:
     def score(self, epoch: Epoch) -> float:
         """AP@[.50:.95]."""
         return float(epoch["val_ap"])
+
+
+def _stage_groups(trunk: nn.Module, *, lr: float, layer_decay: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups of a trunk, two a stage: weights and vectors, which have no weight decay."""
+    stages = stages_of(trunk)
+    gathered: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for name, parameter in trunk.named_parameters():
+        gathered.setdefault((stages[name], parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": parameters, "lr": lr * layer_decay ** (N_STAGES - stage), "weight_decay": weight_decay * is_weight}
+        for (stage, is_weight), parameters in sorted(gathered.items(), key=lambda item: item[0])
+    ]
 
 
 def fit_detector(

@@ -20,7 +20,9 @@ from torch.nn import functional
 
 START_SCALE = 16.0  # logits lie in ±16 at first; the scale is learned
 N_STAGES = 4
+USUAL_SIZE = 0.02  # root mean square of the weights in the middle of a ResNet, before normalization is folded in
 
+_LEAST_SIZE = 1e-4  # a tensor of zeros has to begin somewhere
 _LAYERS = ("layer1", "layer2", "layer3", "layer4")
 _STEM_STRIDE = 2  # maps at half of the picture's size come from a stem
 
@@ -93,27 +95,36 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Parameter groups for an optimizer, in an order that depends on the network alone.
 
+    Adam moves each number by about the learning rate, however large the number is. Weights that normalization is folded
+    into have sizes from 0.0005 (a stem that takes pixels up to 255) to 0.4, so that one rate would wipe out the ones
+    and hardly move the others. Each tensor's rate therefore grows with its own size, as in Shazeer and Stern,
+    "Adafactor" (2018, section 8).
+
     Args:
         model: Trunk and head.
-        lr: Of stage 4; each stage below has `layer_decay` times the one above.
-        head_lr: Of the head, which has no weight decay.
+        lr: Of stage 4, for a tensor whose root mean square is `USUAL_SIZE` and for vectors (biases, normalization);
+            each stage below has `layer_decay` times the one above.
+        head_lr: Of the head, as it is; the head has no weight decay.
         layer_decay: In (0, 1].
-        weight_decay: Of the trunk's weights; vectors (biases, normalization) have none.
+        weight_decay: Of the trunk's weights; vectors have none.
     """
-    groups = stage_groups(model.backbone, lr=lr, layer_decay=layer_decay, weight_decay=weight_decay)
+    stages = stages_of(model.backbone)
+    groups = [
+        {
+            "params": [parameter],
+            "lr": lr * _times(parameter) * layer_decay ** (N_STAGES - stages[name]),
+            "weight_decay": weight_decay * (parameter.ndim > 1),
+        }
+        for name, parameter in model.backbone.named_parameters()
+    ]
     return [*groups, {"params": [model.centers, model.log_scale], "lr": head_lr, "weight_decay": 0.0}]
 
 
-def stage_groups(trunk: nn.Module, *, lr: float, layer_decay: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameter groups of a trunk, two a stage; arguments as for `parameter_groups`."""
-    stages = stages_of(trunk)
-    gathered: dict[tuple[int, bool], list[nn.Parameter]] = {}
-    for name, parameter in trunk.named_parameters():
-        gathered.setdefault((stages[name], parameter.ndim > 1), []).append(parameter)
-    return [
-        {"params": parameters, "lr": lr * layer_decay ** (N_STAGES - stage), "weight_decay": weight_decay * is_weight}
-        for (stage, is_weight), parameters in sorted(gathered.items(), key=lambda item: item[0])
-    ]
+def _times(parameter: Tensor) -> float:
+    """Its size over the usual one; 1 for vectors."""
+    if parameter.ndim < 2:
+        return 1.0
+    return max(_LEAST_SIZE, float(parameter.detach().square().mean().sqrt())) / USUAL_SIZE
 
 
 def freeze(trunk: nn.Module, n_frozen_stages: int) -> None:

@@ -38,7 +38,7 @@ class Recipe:
     Args:
         phases: What is trained at which size, in order; none for the closed form alone (see `closed_form.py`).
         batch_size: Photos a step.
-        lr: Highest learning rate of the trunk's last stage.
+        lr: Highest learning rate of the trunk's last stage, for weights of usual size (see `model.parameter_groups`).
         head_lr: Highest learning rate of the head.
         layer_decay: Each stage has this share of the learning rate of the one after it, in (0, 1].
         weight_decay: Of the trunk's weights (decoupled, AdamW).
@@ -56,19 +56,20 @@ class Recipe:
         color_jitter: Largest relative change of brightness, contrast and saturation.
         rotation_deg: Half of the photos are turned by at most this.
         erase_prob: Share of the photos that lose a rectangle.
+        start_share: How far the trained trunk is moved back towards the weights it started from, in [0, 1); see
+            `blend.py`. One from scratch is not: random weights are nothing to keep.
         neck_dim: Length of the embedding, if it has a neck (see `neck.py`) and the trunk's stages give more numbers.
-        neck_views: How often each training photo is looked at for the neck: once as it is, the other times augmented.
         embed_size_px: Side of the pictures of the finished model.
         embed_resize_px: Its `Preparation.resize_px`.
         patience: Epochs without a better validation result after which the training ends early.
         seed: Of every random choice.
     """
 
-    phases: tuple[Phase, ...] = (Phase(6, 128, 1), Phase(9, 192, 1))
+    phases: tuple[Phase, ...] = (Phase(4, 128, 1), Phase(7, 192, 0))
     batch_size: int = 24
-    lr: float = 5e-4
+    lr: float = 1e-4
     head_lr: float = 2e-3
-    layer_decay: float = 0.75
+    layer_decay: float = 0.9
     weight_decay: float = 0.05
     warmup_frac: float = 0.1
     ema_decay: float = 0.99
@@ -78,13 +79,13 @@ class Recipe:
     metric_weight: float = 0.1
     photos_per_product: int = 1
     balance: float = 0.0
-    mix_prob: float = 0.5
-    crop_scale_min: float = 0.25
+    mix_prob: float = 0.3
+    crop_scale_min: float = 0.08
     color_jitter: float = 0.4
     rotation_deg: float = 15.0
     erase_prob: float = 0.0
+    start_share: float = 0.2
     neck_dim: int = 256
-    neck_views: int = 2
     embed_size_px: int = 192
     embed_resize_px: int = 192
     patience: int = 5
@@ -98,8 +99,10 @@ class Recipe:
             raise BadInput("Recipe: wanted layer_decay in (0, 1], warmup_frac and label_smoothing in [0, 1).")
         if not (0 <= self.ema_decay < 1 and 0 <= self.balance <= 1 and 0 <= self.mix_prob <= 1):
             raise BadInput("Recipe: wanted ema_decay in [0, 1), balance and mix_prob in [0, 1].")
-        if min(self.patience, self.neck_dim, self.neck_views) < 1:
-            raise BadInput("Recipe: wanted patience, neck_dim and neck_views of 1 or more.")
+        if not 0 <= self.start_share < 1:
+            raise BadInput(f"Recipe: got start_share {self.start_share}, wanted a share in [0, 1).")
+        if min(self.patience, self.neck_dim) < 1:
+            raise BadInput("Recipe: wanted patience and neck_dim of 1 or more.")
 
         if needs_pairs(self.metric_loss) and self.photos_per_product < 2:
             raise BadInput(
@@ -132,4 +135,4 @@ class Recipe:
 
 
 # Two epochs, the first of small pictures, and the closed form: most of the accuracy for a small part of the time.
-QUICK = Recipe(phases=(Phase(1, 128, 1), Phase(1, 192, 1)), ema_decay=0.95, mix_prob=0.0, neck_views=1)
+QUICK = Recipe(phases=(Phase(1, 128, 1), Phase(1, 192, 1)), ema_decay=0.95, mix_prob=0.0)

@@ -28,6 +28,7 @@ from facings.model_card import ModelCard, Preparation
 from facings.progress import Track, untracked
 from facings.train.assess import Assessment, assess
 from facings.train.backbones import BUNDLED, Trunk, load_trunk
+from facings.train.blend import blend
 from facings.train.checkpoint import check_folder, replace_file
 from facings.train.closed_form import finish
 from facings.train.dataset import HELD_OUT_FRAC, TrainingSet, build_training_set
@@ -163,8 +164,11 @@ def train_recognizer(
     preparation = recipe.preparation(trunk.mean, trunk.std)
     result = FitResult((), 0)
     if recipe.phases:
+        start = {name: value.detach().clone() for name, value in model.backbone.named_parameters()}
         fit = Fit(model, data, recipe, preparation, out, identity, is_scratch=trunk.is_scratch, devices=devices)
         result = fit.run(is_resumed=settings.is_resumed, watch=watch, track=track)
+        if not trunk.is_scratch:
+            blend(model.backbone, start, recipe.start_share)
     figures = [0.0, 0.0, 0.0]
     if devices.is_main:
         finished = finish(model.eval().to(memory_format=torch.channels_last), data, recipe, preparation)
@@ -248,6 +252,7 @@ def _write_report(
         )
         or "none: the neck and the classifier in closed form",
         "batch, learning rates (trunk, head)": f"{recipe['batch_size']}, {recipe['lr']:g}, {recipe['head_lr']:g}",
+        "share of the starting weights": f"{recipe['start_share']:g}",
         "seed": str(recipe["seed"]),
         "versions": ", ".join(f"{name} {version}" for name, version in _versions().items()),
         "commit": code_commit(),

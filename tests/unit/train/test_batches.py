@@ -103,7 +103,14 @@ def test_empty_schedules_are_refused(rows: int, size: int, sizes: tuple[int, ...
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"lr": float("nan")}, {"layer_decay": 0.0}, {"neck_views": 0}, {"patience": 0}, {"warmup_frac": 1.0}],
+    [
+        {"lr": float("nan")},
+        {"layer_decay": 0.0},
+        {"neck_dim": 0},
+        {"start_share": 1.0},
+        {"patience": 0},
+        {"warmup_frac": 1.0},
+    ],
     ids=str,
 )
 def test_recipes_out_of_range_are_refused(wrong: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def test_photos_in_and_a_gallery_with_the_trained_model_out(
             save_photo(tmp_path / "photos" / sku / f"{shot}.jpg", number * 10 + shot, width=96, height=96)
         save_photo(tmp_path / "held-out" / sku / "q.jpg", number * 10, width=120, height=88)
     (tmp_path / "photos" / "apple" / "broken.jpg").write_text("no photo")
-    recipe = {"phases": [{"n_epochs": 1, "size_px": 64, "n_frozen_stages": 4}], "batch_size": 4, "neck_views": 1}
+    recipe = {"phases": [{"n_epochs": 1, "size_px": 64, "n_frozen_stages": 4}], "batch_size": 4}
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
     train = ("train", "recognizer", "photos", "--val", "held-out", "--recipe", "recipe.json", "--threads", 1)
     with monkeypatch.context() as patch:

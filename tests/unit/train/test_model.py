@@ -34,13 +34,20 @@ def test_centers_on_the_mean_features_name_those_features_rightly() -> None:
     torch.testing.assert_close(logits.max(1).values, torch.full((4,), 16.0))  # cosine 1 times the first scale
 
 
-def test_stages_below_learn_slower() -> None:
+def test_weights_learn_by_their_own_size_and_stages_below_slower() -> None:
     model = recognizer()
+    with torch.no_grad():
+        model.backbone.conv1.weight.zero_()
+        model.backbone.layer3[0].conv2.weight.fill_(-0.5)
     groups = parameter_groups(model, lr=1.0, head_lr=7.0, layer_decay=0.5, weight_decay=0.1)
     rates = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     for name, parameter in model.backbone.named_parameters():
         stage = int(name[5]) if name.startswith("layer") else 0
-        assert rates[id(parameter)] == (0.5 ** (4 - stage), 0.1 if parameter.ndim > 1 else 0.0), name
+        size = 0.02 if parameter.ndim == 1 else max(1e-4, float(parameter.detach().pow(2).mean()) ** 0.5)
+        wanted = (0.5 ** (4 - stage) * size / 0.02, 0.1 if parameter.ndim > 1 else 0.0)
+        assert rates[id(parameter)] == pytest.approx(wanted), name
+    assert rates[id(model.backbone.layer3[0].conv2.weight)] == pytest.approx((0.5 * 25, 0.1))
+    assert rates[id(model.backbone.conv1.weight)] == pytest.approx((0.005 / 16, 0.1))
     assert rates[id(model.centers)] == (7.0, 0.0)
 
 

@@ -52,7 +52,7 @@ def test_settings_of_a_run_give_its_recipe_again(tmp_path: Path) -> None:
         ("{", "recipe.json: broken JSON"),
         ("[1]", "got a list, wanted an object"),
         ({"learning_rate": 1e-3, "lr": 1}, "got learning_rate, wanted some of phases, batch_size, lr"),
-        ({"lr": "0.1"}, r"lr: got '0\.1', wanted a value like 0\.0005"),
+        ({"lr": "0.1"}, r"lr: got '0\.1', wanted a value like 0\.0001"),
         ({"lr": True}, "lr: got True"),
         ({"batch_size": 1.5}, r"batch_size: got 1\.5, wanted a value like 24"),
         ({"metric_loss": 3}, "metric_loss: got 3"),

@@ -22,6 +22,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from facings.model_card import ModelCard, Preparation  # noqa: E402
 from facings.train.architectures import LAYOUTS  # noqa: E402
+from facings.train.backbones import load_trunk  # noqa: E402
 from facings.train.export import export_embedder  # noqa: E402
 from facings.train.recipe import Phase, Recipe  # noqa: E402
 from facings.train.recognizer import TrainSettings, train_recognizer  # noqa: E402
@@ -105,6 +106,20 @@ def test_recipe_without_phases_finds_neck_and_classifier_in_closed_form(
     page = (tmp_path / "run" / "report.html").read_text()
     assert "How it learned" not in page
     assert "closed form" in page
+
+
+def test_the_finished_trunk_lies_between_its_start_and_what_it_learned(
+    toys: list[LabelledPhoto], toys_to_check: list[LabelledPhoto], settings: TrainSettings, tmp_path: Path
+) -> None:
+    def trunk_of(name: str, recipe: Recipe) -> Any:
+        summary = train_recognizer(toys, toys_to_check, out=tmp_path / name, settings=replace(settings, recipe=recipe))
+        return load_trunk(summary.model).backbone.get_parameter("layer4.0.conv2.weight").detach()
+
+    start = trunk_of("start", replace(RECIPE, phases=()))
+    learned = trunk_of("learned", replace(RECIPE, start_share=0.0))
+    between = trunk_of("between", replace(RECIPE, start_share=0.25))
+    assert not start.equal(learned)
+    assert between == pytest.approx(0.25 * start + 0.75 * learned, rel=1e-2, abs=1e-4)  # kept in half precision
 
 
 def test_folder_with_a_run_is_left_alone(toys: list[LabelledPhoto], settings: TrainSettings, tmp_path: Path) -> None:
