@@ -8,8 +8,9 @@ DATA holds `grocery-store/` (the Grocery Store Dataset: https://github.com/marcu
 the embedder and the comparator, and `groceries-detection/` (5K Groceries Dataset for Object Detection, whose authors
 state no license) for the embedder's neck and for the detector. FOLDER becomes a run folder; its folder `model` is what
 belongs into `src/facings/weights/`. Seeds are fixed: the same photos, library versions and number of threads give the
-same weights.
-A run that was stopped goes on.
+same weights. A run that was stopped goes on.
+
+The embedder that ships is older than the recipe that is here: see docs/decisions/0023.
 """
 
 from __future__ import annotations
