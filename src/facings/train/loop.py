@@ -216,8 +216,8 @@ class Loop(Generic[Batch]):
         if not math.isfinite(value):
             raise BadInput(
                 f"Training: the loss is {value} at step {progress.step + 1} of {course.n_steps}.",
-                f"Train into another folder with a lower learning rate (now {max(self._top_rates):g}): lr and head_lr "
-                "of the recipe. Nothing was written over.",
+                "Train into another folder with lower learning rates: lr and head_lr of the recipe. "
+                "Nothing was written over.",
             )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -114,7 +114,7 @@ def test_frozen_stages_and_normalization_statistics_do_not_change(data: Detectio
 def test_loss_that_is_no_number_stops_with_advice(data: DetectionSet, tmp_path: Path) -> None:
     network = network_of()
     network.detector.head.regression_head.bbox_ctrness.bias.data.fill_(float("nan"))
-    with pytest.raises(BadInput, match=r"loss is nan at step 1 of 4.*lower learning rate \(now 0\.001\)"):
+    with pytest.raises(BadInput, match=r"loss is nan at step 1 of 4.*lower learning rates"):
         fit(network, data, tmp_path / "run")
 
 

@@ -140,7 +140,7 @@ def test_frozen_stages_and_normalization_statistics_do_not_change(data: Training
 def test_loss_that_is_no_number_stops_with_advice(data: TrainingSet, tmp_path: Path) -> None:
     model = recognizer()
     model.log_scale.data.fill_(float("nan"))
-    with pytest.raises(BadInput, match=r"loss is nan at step 1 of 18.*lower learning rate"):
+    with pytest.raises(BadInput, match=r"loss is nan at step 1 of 18.*lower learning rates"):
         fit(model, data, tmp_path / "run")
 
 

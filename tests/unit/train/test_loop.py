@@ -183,7 +183,7 @@ def test_resumed_training_equals_one_that_was_never_stopped(run: Run, tmp_path: 
 def test_what_was_saved_before_a_crash_is_gone_on_with(run: Run, tmp_path: Path) -> None:
     whole, resumed = Line([0.2, 0.3, 0.1]), Line([0.2, 0.3, 0.1])
     wanted, _ = Run(tmp_path / "whole")(whole)
-    with pytest.raises(BadInput, match=r"the loss is nan at step 4 of 6.*lower learning rate \(now 0\.1\)"):
+    with pytest.raises(BadInput, match=r"the loss is nan at step 4 of 6.*lower learning rates"):
         run(Line([0.2, 0.3, 0.1], nan_at=3), checkpoint_every_s=0.0)
     assert len((run.folder / METRICS_FILE).read_text().splitlines()) == 1
     got, _ = run(resumed, is_resumed=True)
