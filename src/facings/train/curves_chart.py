@@ -118,10 +118,10 @@ def _add(
 
 def _mark_changes(figure: Any, epochs: Sequence[Epoch]) -> None:
     """A line where picture size or frozen stages change, with what they change to."""
-    marks = [(0.0, f"{epochs[0].size_px} px, {_stages(epochs[0].n_frozen_stages)}")]
+    marks = [(0.0, f"{epochs[0].size_px} px, {frozen_in_words(epochs[0].n_frozen_stages)}")]
     for before, epoch in pairwise(epochs):
         changed = [f"{epoch.size_px} px"] if epoch.size_px != before.size_px else []
-        changed += [_stages(epoch.n_frozen_stages)] if epoch.n_frozen_stages != before.n_frozen_stages else []
+        changed += [frozen_in_words(epoch.n_frozen_stages)] if epoch.n_frozen_stages != before.n_frozen_stages else []
         if changed:
             marks.append((before.seconds / 60, ", ".join(changed)))
     near = _NEAR_FRAC * epochs[-1].seconds / 60
@@ -135,7 +135,8 @@ def _mark_changes(figure: Any, epochs: Sequence[Epoch]) -> None:
             figure.add_annotation(text=text, showarrow=False, yshift=2 + 16 * level, font={"size": 12}, **place)
 
 
-def _stages(number: int) -> str:
+def frozen_in_words(number: int) -> str:
+    """How many stages are frozen."""
     return f"{number} {'stage' if number == 1 else 'stages'} frozen" if number else "all stages learn"
 
 

@@ -27,6 +27,7 @@ from facings.model_card import DetectorCard
 from facings.progress import Track, untracked
 from facings.train.backbones import BUNDLED, Trunk
 from facings.train.checkpoint import CHECKPOINT_FILE, check_folder, replace_file
+from facings.train.curves_chart import frozen_in_words
 from facings.train.detector_card import LOOKED_AT, detector_card, ordinary_sizes_px
 from facings.train.detector_export import export_detector
 from facings.train.detector_fit import fit_detector
@@ -250,10 +251,10 @@ def _facts(identity: dict[str, Any], data: DetectionSet) -> dict[str, str]:
         "started from": identity["start"],
         "trunk": identity["architecture"],
         "network": f"{recipe['kind'] or DEFAULT_KIND}, {recipe['n_channels']} channels",
-        "epochs": f"{recipe['n_epochs']} at {recipe['canvas_px']} px, {recipe['n_frozen_stages']} stages frozen",
+        "epochs": f"{recipe['n_epochs']} at {recipe['canvas_px']} px, {frozen_in_words(recipe['n_frozen_stages'])}",
         "batch, learning rates (trunk, head)": f"{recipe['batch_size']}, {recipe['lr']:g}, {recipe['head_lr']:g}",
         "seed": str(recipe["seed"]),
-        "commit": code_commit(),
+        "commit": code_commit() or "not known",
     }
 
 

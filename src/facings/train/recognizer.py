@@ -31,6 +31,7 @@ from facings.train.backbones import BUNDLED, Trunk, load_trunk
 from facings.train.blend import blend
 from facings.train.checkpoint import check_folder, replace_file
 from facings.train.closed_form import finish
+from facings.train.curves_chart import frozen_in_words
 from facings.train.dataset import HELD_OUT_FRAC, TrainingSet, build_training_set
 from facings.train.devices import Devices
 from facings.train.export import export_embedder
@@ -247,7 +248,8 @@ def _write_report(
         "started from": identity["start"],
         **of_model,
         "phases": "; ".join(
-            f"{phase['n_epochs']} epochs at {phase['size_px']} px, {phase['n_frozen_stages']} stages frozen"
+            f"{phase['n_epochs']} {'epoch' if phase['n_epochs'] == 1 else 'epochs'} at {phase['size_px']} px, "
+            f"{frozen_in_words(phase['n_frozen_stages'])}"
             for phase in recipe["phases"]
         )
         or "none: the neck and the classifier in closed form",
@@ -255,7 +257,7 @@ def _write_report(
         "share of the starting weights": f"{recipe['start_share']:g}",
         "seed": str(recipe["seed"]),
         "versions": ", ".join(f"{name} {version}" for name, version in _versions().items()),
-        "commit": code_commit(),
+        "commit": code_commit() or "not known",
     }
     replace_file(out / REPORT_PAGE, training_page(assessment, result.epochs, facts).encode())
     epochs = [asdict(epoch) for epoch in result.epochs]

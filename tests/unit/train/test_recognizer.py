@@ -78,6 +78,7 @@ def test_trained_model_recognizes_at_runtime_and_says_what_it_is(
     assert summary.gallery_recall_at_1 == 1.0
     assert summary.export_difference < 1e-5
     page = (tmp_path / "run" / "report.html").read_text()
+    assert "8 epochs at 40 px, all stages learn" in page
     assert "ONNX Runtime differs from torch by" in page
     assert f"{summary.export_difference:.1g} at most" in page
     closest = (rows_of(toys_to_check, summary.model) @ rows_of(toys, summary.model).T).argmax(1)
