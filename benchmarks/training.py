@@ -30,7 +30,7 @@ from facings.evaluate.few_shot import few_shot_curve
 from facings.images import decode, read_bytes
 from facings.manifest import LabelledPhoto, read_manifest
 from facings.networks import STARTER_MODEL, load_model
-from facings.train.backbones import STARTER
+from facings.train.backbones import STARTER, load_trunk
 from facings.train.batches import channel_values
 from facings.train.fit import EpochResult
 from facings.train.model import Recognizer
@@ -103,7 +103,7 @@ def ours(name: str, recipe: Recipe, *, is_scratch: bool = False) -> Callable[[Pa
 
         def watch(result: EpochResult, model: Recognizer) -> None:
             spent = clock.stop()
-            pictures.extend(() if pictures else prepared(test, recipe))
+            pictures.extend(() if pictures else prepared(test, recipe, is_scratch=is_scratch))
             accuracy = classifier_accuracy(model, pictures, test)
             epochs.append({"epoch": result.epoch, "accuracy": accuracy, "wall_s": spent.wall_s, "cpu_s": spent.cpu_s})
             print(name, epochs[-1], flush=True)
@@ -121,11 +121,11 @@ def ours(name: str, recipe: Recipe, *, is_scratch: bool = False) -> Callable[[Pa
     return arm
 
 
-def prepared(chosen: Sequence[LabelledPhoto], recipe: Recipe) -> list[torch.Tensor]:
-    """float32 (n, 3, S, S) batches for a trunk with the starter's mean and std."""
-    card = load_model(STARTER_MODEL, n_threads=N_THREADS).card.preparation
-    mean, std = channel_values(card.mean), channel_values(card.std)
-    preparation = recipe.preparation(card.mean, card.std)
+def prepared(chosen: Sequence[LabelledPhoto], recipe: Recipe, *, is_scratch: bool) -> list[torch.Tensor]:
+    """float32 (n, 3, S, S) batches for the trunk that starts from the starter, or from dice with its architecture."""
+    trunk = load_trunk(STARTER, is_scratch=is_scratch)
+    mean, std = channel_values(trunk.mean), channel_values(trunk.std)
+    preparation = recipe.preparation(trunk.mean, trunk.std)
     pieces = [prepare(decode(read_bytes(photo.path), source=str(photo.path)).pixels, preparation) for photo in chosen]
     return [
         ((torch.from_numpy(np.stack(pieces[start : start + _CHUNK])).float() - mean) / std)
